@@ -1,0 +1,1 @@
+"""The script engine: straight-line dialogs, replayed from a journal."""
