@@ -2,7 +2,7 @@
 
 from bot.errors import DomainError, Permanent, StepUpRefused, Temporary
 from bot.model import Assurance, Card, File, Items
-from bot.script.convo import Again, Convo, NobodyAvailable, Proof, Resolved, ReturnedToBot
+from bot.script.convo import Again, Convo, NobodyAvailable, Offer, Proof, Resolved, ReturnedToBot
 from bot.script.effects import UNKEYED, Key, effect
 from bot.script.registry import anyone, dialog, known, linked
 
@@ -17,6 +17,7 @@ __all__ = [
     "Items",
     "Key",
     "NobodyAvailable",
+    "Offer",
     "Permanent",
     "Proof",
     "Resolved",

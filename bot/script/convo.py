@@ -68,6 +68,18 @@ class Again:
     args: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A button below a text that the dialog does not wait for: it opens `dialog` with `args`, now or later.
+
+    `text` is the label's text id. While another question lies open underneath, offers are left out.
+    """
+
+    text: str
+    dialog: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
 class Convo:
     """The conversation as a dialog sees it."""
 
@@ -89,9 +101,9 @@ class Convo:
         """The conversation's language, as BCP 47."""
         return self._locale
 
-    def say(self, text: str, **values: Any) -> Op[None]:
-        """Send a text from the catalogue."""
-        return Op("say", f"say:{text}", text=text, values=values)
+    def say(self, text: str, *, offers: Sequence[Offer] = (), **values: Any) -> Op[None]:
+        """Send a text from the catalogue. `offers`: what can be done next, without waiting for it."""
+        return Op("say", f"say:{text}", text=text, values=values, items=tuple(offers))
 
     def show(self, what: Card | Items | File) -> Op[None]:
         """Send a card, several cards, or a file; each channel shows what it can."""
