@@ -1,0 +1,87 @@
+"""Logs: one JSON object a line, our own and every library's, redacted. Never a message's text."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+
+from bot.observe.redaction import clean, failure, scrub
+
+QUIET = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "botbuilder", "asyncio", "aiohttp")
+"""Libraries that log URLs, headers or bodies below WARNING."""
+
+_KEPT = frozenset({"event", "level", "timestamp", "logger", "failure"})
+
+
+def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool = False) -> None:
+    """Send all logs, redacted, to `stream` (standard error by default): JSON lines, or `pretty` for a terminal."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _failure,
+        _redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    render: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=False) if pretty else structlog.processors.JSONRenderer(serializer=_json)
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_first_line, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Its lines hold whole URLs, and a stream's URL holds a credential; the web layer writes its own.
+    logging.getLogger("aiohttp.access").disabled = True
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger. Fields are ids, names and numbers; the event is a short fixed phrase."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound
+
+
+def _json(value: Any, **_: Any) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _first_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # What follows in a library's message is often the repr of a body or of an exception with one in it.
+    event["event"] = str(event.get("event", "")).split("\n", 1)[0][:300]
+    return event
+
+
+def _failure(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["failure"] = failure(error)
+    return event
+
+
+def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name in [name for name in event if name not in _KEPT and not name.startswith("_")]:
+        event[name] = clean({name: event[name]})[name]
+    event["event"] = scrub(str(event.get("event", "")))
+    return event

@@ -1,0 +1,73 @@
+"""Every metric, declared once. Labels are few and closed: never a person, a conversation or a text."""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+_SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
+
+
+def _counter(name: str, about: str, *labels: str) -> Counter:
+    return Counter(f"parley_{name}", about, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, about: str, *labels: str) -> Gauge:
+    return Gauge(f"parley_{name}", about, labels, registry=REGISTRY)
+
+
+def _histogram(name: str, about: str, *labels: str, buckets: tuple[float, ...] = _FAST) -> Histogram:
+    return Histogram(f"parley_{name}", about, labels, registry=REGISTRY, buckets=buckets)
+
+
+# The web
+HTTP_REQUESTS = _counter("http_requests", "Requests answered, by route, method and status.", "route", "method", "status")
+HTTP_SECONDS = _histogram("http_seconds", "Seconds from request to response, sockets left out.", "route")
+READY = _gauge("ready", "1 while a readiness check passes, 0 while it fails.", "check")
+SOCKETS = _gauge("sockets", "Web chat sockets open in this process.")
+SOCKETS_CLOSED = _counter("sockets_closed", "Web chat sockets closed, by reason.", "reason")
+
+# Messages in
+ACCEPTED = _counter("accepted", "Inbounds taken, by channel, kind and outcome (fresh, duplicate).", "channel", "kind", "outcome")
+REFUSED = _counter("refused", "Requests to a channel that were refused, by channel and code.", "channel", "code")
+
+# Turns
+TURNS = _counter("turns", "Turns ended, by outcome (committed, fenced, released, poison).", "outcome")
+TURN_SECONDS = _histogram("turn_seconds", "Seconds from claim to commit.")
+TURN_WAIT_SECONDS = _histogram("turn_wait_seconds", "Seconds from accept to claim.", buckets=_SLOW)
+POISON = _counter("poison", "Messages parked because every try to handle them failed: someone must look.")
+DIALOGS = _counter("dialogs", "Dialogs, by id and outcome (begun, ended, cancelled, expired, failed).", "dialog", "outcome")
+EFFECTS = _counter("effects", "Effects, by function and status (done, refused, unknown).", "function", "status")
+CASES = _counter("cases", "Cases opened for a person, by reason.", "reason")
+PARSE_SECONDS = _histogram("parse_seconds", "Seconds to recognise a message, by backend.", "backend")
+INTENTS = _counter("intents", "Messages recognised, by intent.", "intent")
+
+# Messages out
+SENDS = _counter("sends", "Outbound rows that reached an end, by channel and status.", "channel", "status")
+SEND_SECONDS = _histogram("send_seconds", "Seconds for one send to a platform.", "channel", buckets=_SLOW)
+DEAD_LETTERS = _counter("dead_letters", "Outbound rows that will never be sent: someone must look.", "channel")
+
+# Identity
+LOGINS = _counter("logins", "Links and approvals that ended, by purpose and status.", "purpose", "status")
+
+# The store
+STORE_SECONDS = _histogram("store_seconds", "Seconds for one step at the store.", "step")
+STORE_ERRORS = _counter("store_errors", "Steps at the store that failed, by step.", "step")
+
+
+def exposition() -> tuple[bytes, str]:
+    """All metrics in Prometheus's text format, and its content type with version and charset."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST

@@ -1,0 +1,99 @@
+"""Logs hold no message text, token, code or secret, whoever writes them."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import structlog
+
+from bot.errors import StoreUnavailable
+from bot.observe import configure, logger
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure(stream=stream)
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def read(lines: io.StringIO) -> list[dict[str, object]]:
+    return [msgspec.json.decode(line) for line in lines.getvalue().splitlines()]
+
+
+def test_a_line_is_json_with_level_time_logger_and_fields(lines: io.StringIO) -> None:
+    logger("parley.web").info("request", route="chat", status=200, ms=1.5)
+    (line,) = read(lines)
+    assert line["event"] == "request"
+    assert (line["level"], line["logger"], line["route"], line["status"], line["ms"]) == (
+        "info", "parley.web", "chat", 200, 1.5,
+    )  # fmt: skip
+    assert str(line["timestamp"]).endswith("Z")
+
+
+@pytest.mark.parametrize("name", ["text", "token", "authorization", "code", "nonce", "cookie", "secret", "state", "url"])
+def test_a_field_of_a_hidden_name_is_hidden_at_any_depth(lines: io.StringIO, name: str) -> None:
+    logger("x").info("seen", **{name: "my bill"}, deep={"list": [{name: "my bill"}]})
+    assert "my bill" not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyIjoiZGxfMSJ9.c2lnbmF0dXJl",
+        "Bearer s3cr3t-value",
+        "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw0",
+        "xoxb-123-456-abcdef",
+        "EAAGm0PX4ZCpsBAKZCZBabcdefghij",
+        "t=JpzUj4E0cYQ",
+        "q9Yx0mW3Jt6s1Vb8Rk2Lp5Nd7Hf4Gc0Az-Xe_Ui1OyT",
+    ],
+)
+def test_what_looks_like_a_credential_is_hidden_in_any_text(lines: io.StringIO, leak: str) -> None:
+    logger("x").info(f"called https://host/link?{leak} end")
+    logging.getLogger("library").warning("GET %s", f"https://host/path?{leak}")
+    logger("x").info("plain", note=f"saw {leak if '=' not in leak else '?' + leak}")
+    assert leak not in lines.getvalue()
+    assert len(read(lines)) == 3
+
+
+def test_a_handle_in_a_path_is_hidden_and_a_conversation_id_is_not(lines: io.StringIO) -> None:
+    logger("x").info("opened /link/abcDEF123_-x", conversation="0123456789abcdef0123456789abcdef")
+    assert "abcDEF123" not in lines.getvalue()
+    assert "0123456789abcdef0123456789abcdef" in lines.getvalue()
+
+
+def test_an_exception_is_logged_by_type_and_place_never_by_its_message(lines: io.StringIO) -> None:
+    try:
+        try:
+            int("cancel my direct debit")
+        except ValueError as error:
+            raise StoreUnavailable("disk full") from error
+    except StoreUnavailable:
+        logger("x").exception("failed")
+    (line,) = read(lines)
+    assert "cancel my direct debit" not in lines.getvalue()
+    chain = line["failure"]["chain"]  # type: ignore[index]
+    assert [link["type"] for link in chain] == ["bot.errors.StoreUnavailable", "builtins.ValueError"]
+    assert "disk full" in chain[0]["says"]
+    assert "test_web_logs.py" in chain[0]["at"][-1]
+
+
+def test_a_librarys_exception_and_body_are_not_logged(lines: io.StringIO) -> None:
+    try:
+        raise RuntimeError("cancel my direct debit")
+    except RuntimeError:
+        logging.getLogger("library").exception("unhandled\nbody=cancel my direct debit")
+    logging.getLogger("httpx").info("GET https://api.example/bot1:secret/getMe")
+    (line,) = read(lines)
+    assert line["event"] == "unhandled"
+    assert "cancel my direct debit" not in lines.getvalue()
