@@ -34,14 +34,18 @@ def _histogram(name: str, about: str, *labels: str, buckets: tuple[float, ...] =
 
 
 # The web
-HTTP_REQUESTS = _counter("http_requests", "Requests answered, by route, method and status.", "route", "method", "status")
+HTTP_REQUESTS = _counter(
+    "http_requests", "Requests answered, by route, method and status.", "route", "method", "status"
+)
 HTTP_SECONDS = _histogram("http_seconds", "Seconds from request to response, sockets left out.", "route")
 READY = _gauge("ready", "1 while a readiness check passes, 0 while it fails.", "check")
 SOCKETS = _gauge("sockets", "Web chat sockets open in this process.")
 SOCKETS_CLOSED = _counter("sockets_closed", "Web chat sockets closed, by reason.", "reason")
 
 # Messages in
-ACCEPTED = _counter("accepted", "Inbounds taken, by channel, kind and outcome (fresh, duplicate).", "channel", "kind", "outcome")
+ACCEPTED = _counter(
+    "accepted", "Inbounds taken, by channel, kind and outcome (fresh, duplicate).", "channel", "kind", "outcome"
+)
 REFUSED = _counter("refused", "Requests to a channel that were refused, by channel and code.", "channel", "code")
 
 # Turns
@@ -49,7 +53,9 @@ TURNS = _counter("turns", "Turns ended, by outcome (committed, fenced, released,
 TURN_SECONDS = _histogram("turn_seconds", "Seconds from claim to commit.")
 TURN_WAIT_SECONDS = _histogram("turn_wait_seconds", "Seconds from accept to claim.", buckets=_SLOW)
 POISON = _counter("poison", "Messages parked because every try to handle them failed: someone must look.")
-DIALOGS = _counter("dialogs", "Dialogs, by id and outcome (begun, ended, cancelled, expired, failed).", "dialog", "outcome")
+DIALOGS = _counter(
+    "dialogs", "Dialogs, by id and outcome (begun, ended, cancelled, expired, failed).", "dialog", "outcome"
+)
 EFFECTS = _counter("effects", "Effects, by function and status (done, refused, unknown).", "function", "status")
 CASES = _counter("cases", "Cases opened for a person, by reason.", "reason")
 PARSE_SECONDS = _histogram("parse_seconds", "Seconds to recognise a message, by backend.", "backend")
