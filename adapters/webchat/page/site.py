@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -51,14 +52,14 @@ def document(config: PageConfig) -> str:
 
 def policy(request: web.Request, embed_origins: Sequence[str] = ()) -> str:
     """The page's Content-Security-Policy: its own origin alone; framed only by itself and the listed origins."""
-    # Older Safari does not count ws: of the same host as 'self'.
-    sockets = f"ws://{request.host} wss://{request.host}"
+    # Older Safari does not count ws: of the same host as 'self'. A Host header is the client's word, so it is checked.
+    sockets = f"ws://{request.host} wss://{request.host}" if re.fullmatch(r"[\w.:\[\]-]+", request.host) else ""
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            f"connect-src 'self' {sockets}",
+            f"connect-src 'self' {sockets}".rstrip(),
             "img-src 'self' data:",
             "font-src 'self'",
             "base-uri 'none'",
