@@ -1,0 +1,13 @@
+"""Errors of understanding."""
+
+from __future__ import annotations
+
+from bot.errors import Permanent
+
+
+class BadExamples(Permanent):
+    """The understanding data cannot be read."""
+
+
+class BadModel(Permanent):
+    """A saved model cannot be read. Delete its folder and it is trained again."""
