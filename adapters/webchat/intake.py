@@ -1,0 +1,80 @@
+"""From a posted activity to the store: accepted durably before the client hears of it, each once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from adapters.webchat.incoming import CLIENT_ID, Posted
+from adapters.webchat.problems import Ended
+from adapters.webchat.session import WebSessions
+from adapters.webchat.tokens import Grant
+from adapters.webchat.upload import FileKeeper, Sent
+from bot.model import Accepted, Control, Inbound, InboundKind
+from bot.observe.metrics import ACCEPTED
+from bot.ports import Clock, Store
+
+ControlRule = Callable[[str, str | None], Control | None]
+"""Reads a rule-level "human" or "stop" from a text: the recogniser's `control`."""
+
+
+class Intake:
+    """Writes what customers post into the store."""
+
+    def __init__(self, store: Store, clock: Clock, sessions: WebSessions, control: ControlRule) -> None:
+        self._store = store
+        self._clock = clock
+        self._sessions = sessions
+        self._control = control
+
+    async def take(self, grant: Grant, posted: Posted) -> int:
+        """Accept a message or a press; returns its place in the log. The same client id again returns the first's."""
+        key = self._key(grant, posted)
+        data: dict[str, Any] = {} if posted.client_id is None else {CLIENT_ID: posted.client_id}
+        if posted.nonce is not None:
+            return await self._accept(grant, posted, key, "press", {**data, "nonce": posted.nonce}, None)
+        return await self._accept(grant, posted, key, "message", data, self._control(posted.text, posted.locale))
+
+    async def take_files(self, grant: Grant, posted: Posted, files: list[Sent], keeper: FileKeeper) -> int:
+        """Keep the files and accept them, after the text that came with them; returns the last one's place."""
+        key = self._key(grant, posted)
+        if posted.text or posted.nonce is not None:
+            await self.take(grant, posted)
+        pos = 0
+        for number, file in enumerate(files):
+            ref = await keeper.keep(grant.conversation, file.name, file.type, file.body)
+            data = {"name": file.name, "type": file.type, "size": len(file.body), "ref": ref}
+            pos = await self._accept(grant, Posted(locale=posted.locale), f"{key}:file{number}", "file", data, None)
+        return pos
+
+    def _key(self, grant: Grant, posted: Posted) -> str:
+        # Only one conversation's client can ever name its own ids; without one, each post is its own.
+        return f"dl:{grant.conversation}:{posted.client_id or uuid.uuid4().hex}"
+
+    async def _accept(
+        self, grant: Grant, posted: Posted, key: str, kind: InboundKind, data: dict[str, Any], control: Control | None
+    ) -> int:
+        inbound = Inbound(
+            key=key,
+            kind=kind,
+            at=self._clock.now(),
+            address=self._sessions.address(grant.user, grant.thread),
+            text=posted.text,
+            data=data,
+            locale=posted.locale,
+        )
+        accepted = await self._store.accept(inbound, control)
+        ACCEPTED.labels("webchat", kind, "fresh" if accepted.fresh else "duplicate").inc()
+        if accepted.conversation != grant.conversation:
+            # The token's conversation was erased, and this address has begun another one.
+            raise Ended
+        return accepted.pos if accepted.fresh else await self._place(accepted, key)
+
+    async def _place(self, accepted: Accepted, key: str) -> int:
+        found = await self._store.query(
+            "SELECT pos FROM entry WHERE conversation = :conversation AND ref = :key AND side = 'customer'",
+            conversation=accepted.conversation,
+            key=key,
+        )
+        return int(found[0]["pos"]) if found else accepted.pos

@@ -1,0 +1,85 @@
+"""Web chat put together: sessions, Direct Line, its sockets and the page, from what the composition gives."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from adapters.webchat.activities import FileMinter, LinkMinter, NoLinks, Shaper
+from adapters.webchat.channel import WebchatChannel
+from adapters.webchat.directline import DirectLine
+from adapters.webchat.intake import ControlRule, Intake
+from adapters.webchat.origins import Origins
+from adapters.webchat.page import PageConfig
+from adapters.webchat.page import routes as page_routes
+from adapters.webchat.problems import ForeignOrigin
+from adapters.webchat.session import WebSessions
+from adapters.webchat.settings import WebChatSettings
+from adapters.webchat.stream import Sockets, StreamTokens
+from adapters.webchat.tokens import Grant, Tokens
+from adapters.webchat.upload import FileKeeper
+from bot.ports import Clock, Store
+from bot.web import Drain, json
+
+
+class WebChat:
+    """One web chat site. `routes()` go into the application; `sessions` proves a browser to the link pages."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        settings: WebChatSettings,
+        control: ControlRule,
+        links: LinkMinter | None = None,
+        files: FileMinter | None = None,
+        keeper: FileKeeper | None = None,
+        page: PageConfig | None = None,
+        drain: Drain | None = None,
+    ) -> None:
+        self.channel = WebchatChannel()
+        self._page = page
+        self._embed_origins = settings.embed_origins
+        self._origins = Origins(settings.public_url, settings.origins)
+        self.sessions = WebSessions(store, clock, settings, self._origins)
+        self._store = store
+        self._tokens = Tokens(settings.secret, clock, seconds=settings.token_seconds)
+        shaper = Shaper(bot_name=settings.bot_name, links=links or NoLinks(), files=files)
+        self.sockets = Sockets(store, shaper, settings)
+        self._directline = DirectLine(
+            store=store,
+            settings=settings,
+            origins=self._origins,
+            tokens=self._tokens,
+            sessions=self.sessions,
+            intake=Intake(store, clock, self.sessions, control),
+            shaper=shaper,
+            streams=StreamTokens(store, clock, seconds=settings.stream_seconds),
+            sockets=self.sockets,
+            files=keeper,
+        )
+        if drain is not None:
+            drain.on_finish(self.sockets.close)
+
+    def routes(self) -> list[web.RouteDef]:
+        """`/chat/session`, `/v3/directline/…` and, given its configuration, the page."""
+        routes = [web.post("/chat/session", self._session, name="chat-session"), *self._directline.routes()]
+        if self._page is not None:
+            routes += page_routes(self._page, embed_origins=self._embed_origins)
+        return routes
+
+    async def _session(self, request: web.Request) -> web.Response:
+        """This browser's conversation and a token for it; a foreign page cannot have one opened (CSRF)."""
+        if not self._origins.own(request):
+            raise ForeignOrigin
+        session = await self.sessions.open(request)
+        conversation = await self._store.conversation_of(self.sessions.address(session.user))
+        response = json(
+            {
+                "token": self._tokens.mint(Grant(session.user, conversation)),
+                "conversationId": conversation,
+                "expires_in": self._tokens.seconds,
+            }
+        )
+        self.sessions.remember(request, response, session)
+        return response
