@@ -126,6 +126,9 @@ class Outbound:
     """Who speaks, where it is not the bot: an agent's display name, or "system"."""
     op: str = ""
     """The open question's id, so that a page can mark its buttons spent."""
+    settles: str = ""
+    """The question (an earlier row's `op`) which the customer has just answered; `chosen` is the choice's id."""
+    chosen: str = ""
     expires_at: datetime | None = None
 
 

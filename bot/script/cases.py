@@ -1,0 +1,91 @@
+"""Cases: what waits for a person, with a reference the customer can quote and a summary an agent can start from."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from bot.errors import UnknownText
+from bot.ports import Case, Opened, Sql
+from bot.script.drive import Drive
+from bot.script.frame import answers
+from bot.script.scope import Scope
+from bot.script.values import digest, to_plain
+
+_OPEN = (
+    "INSERT INTO cases (id, reference, brand, person, conversation, op, origin, cause, summary, about, opened)"
+    " VALUES (:id, :reference, :brand, :person, :conversation, :op, :origin, :cause, :summary, :about, :at)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCase:
+    """A case and how its hand-over began."""
+
+    reference: str
+    opened: Opened
+
+
+def open_case(run: Drive, cause: str, *, about: Any, op: str) -> OpenedCase:
+    """Open a case for this dialog; its rows are part of the turn."""
+    return open_for(run.scope, cause, about=about, op=op, summary=summary_of(run))
+
+
+def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> OpenedCase:
+    """Open a case in this turn and hand it over."""
+    id = digest(scope.conversation, str(scope.claim.seq), op, cause)
+    reference = f"{scope.host.reference_prefix}-{base64.b32encode(bytes.fromhex(id)[:5]).decode()[:7]}"
+    plain = to_plain(about, cause)
+    case = Case(
+        id=id,
+        reference=reference,
+        conversation=scope.conversation,
+        brand=scope.host.brand,
+        person=scope.person or scope.claim.person,
+        op=op,
+        reason=cause,
+        summary=summary,
+        about=plain,
+    )
+    values = {
+        "id": id,
+        "reference": reference,
+        "brand": case.brand,
+        "person": case.person,
+        "conversation": case.conversation,
+        "op": op,
+        "origin": scope.claim.address.channel,
+        "cause": cause,
+        "summary": summary,
+        "about": msgspec.json.encode(plain).decode(),
+        "at": scope.now.timestamp(),
+    }
+    scope.changes.append(Sql(_OPEN, values, rows=1))
+    opened = scope.host.handoff.open(case, scope.now)
+    scope.changes.extend(opened.changes)
+    scope.audit("case.opened", id, cause=cause)
+    scope.case_id = id
+    return OpenedCase(reference, opened)
+
+
+def summary_of(run: Drive) -> str:
+    """Three lines: what the customer is doing, where it stands, what they answered so far."""
+    scope, frame = run.scope, run.frame
+    lines = [f"Dialog: {title(scope, run.spec.id)} ({run.spec.id})"]
+    if frame.get("w"):
+        lines.append(f"Step: {frame['w']}")
+    given = answers(frame)
+    if given:
+        lines.append("Answers: " + "; ".join(f"{name} = {value}" for name, value in given.items()))
+    return "\n".join(lines)
+
+
+def title(scope: Scope, dialog: str) -> str:
+    """A dialog's name as the customer knows it."""
+    try:
+        return scope.text(f"dialog.{dialog}")
+    except UnknownText:
+        return dialog.replace("_", " ")

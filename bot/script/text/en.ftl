@@ -1,0 +1,56 @@
+# The host's own words: what Parley itself says around any dialog. A brand may replace any of them.
+
+## Yes and no, and being understood
+
+host-yes = Yes
+host-no = No
+host-hint-ask = Sorry, I didn't get that.
+host-hint-choose = Sorry, which one? You can use a button, or type its name or number.
+host-hint-confirm = Sorry, is that a yes or a no?
+host-hint-exact = To be safe I need you to press the button, or type exactly “{ $phrase }”.
+host-file = Thank you. I can't read files myself, but I have kept it here for a person.
+
+## Coming and going between tasks
+
+host-start-again = Start again
+host-expired = Earlier we were in the middle of { $title }. That was a while ago, so I closed it and changed nothing.
+host-one-at-a-time = Let's finish one of these first, then I'll get to that.
+host-button-stale = That button is from earlier and no longer works.
+host-nothing-to-stop = There's nothing going on to stop. What can I do for you?
+
+## Signing in and approving
+
+host-sign-in = To look at your account I need to know it's you. Please sign in on our secure page.
+    .button = Sign in
+host-sign-in-again = Please sign in on our secure page first, then I'll carry on here.
+host-linked = Thanks, you're signed in: account ending { $ending }. Not you? Reply “unlink”.
+host-other-customer = You've signed in as somebody else than before, so I'm starting this again for this account.
+host-sign-in-retry = Try again
+host-sign-in-declined = No problem. I haven't connected anything.
+host-sign-in-expired = The sign-in link has run out. It lasts ten minutes.
+host-sign-in-other-person = That sign-in was for a different customer, so I haven't connected anything.
+host-sign-in-wrong-browser = That link was opened in a different browser, so I haven't connected anything.
+host-sign-in-failed = The sign-in didn't work, so I haven't connected anything.
+host-private-only = I can only talk about your account in a private chat. Please message me directly.
+host-approve = Please approve this on our secure page.
+    .button = Approve
+host-approve-waiting = I'm waiting for you to approve this on our secure page.
+host-refused-declined = All right, nothing has changed.
+host-refused-expired = The approval ran out, so nothing has changed.
+host-refused-other-person = The approval came from a different customer, so nothing has changed.
+
+## When something takes long or fails
+
+host-one-moment = One moment, our systems are slow to answer. I'll keep trying.
+host-still-trying = I'm still waiting for our systems. I'll tell you as soon as they answer.
+host-backend-down = I can't reach our systems just now.
+host-effect-checking = I've sent that, but haven't had an answer yet. I'm checking whether it went through.
+host-effect-unknown = We couldn't confirm whether that went through. Somebody is checking it now, reference { $reference }, and we'll tell you. There's no need to try again.
+host-poison = Something went wrong on our side and I couldn't handle that. I've passed it to a colleague, reference { $reference }.
+
+## People
+
+host-callback = I've asked a colleague to get back to you: reference { $reference }. You can also call { $brand-phone }, { $brand-hours }.
+host-waiting-for-person = A colleague will pick this up here, reference { $reference }. Is there anything I can do meanwhile?
+host-joined = { $name } from { $brand-name } has joined.
+host-returned = { $name } has handed you back to the assistant.

@@ -1,0 +1,187 @@
+"""Waits that a signal ends: the login a dialog requires, the approval of one action, a person's outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.errors import NotPlain, StepUpRefused
+from bot.model import Link, Outbound, Standing
+from bot.ports import Begun
+from bot.script.cases import open_case
+from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
+from bot.script.drive import Drive, put_private
+from bot.script.frame import new_frame, op_id, stop_waiting, wait_for
+from bot.script.ops import Op
+from bot.script.outcomes import Done, Ended, Failed, Restart, Step, Wait, Waits
+from bot.script.scope import Waiting
+from bot.script.values import canonical, digest
+
+GATE = "$login"
+
+
+async def gate(run: Drive) -> Step | None:
+    """Let the dialog run only for the customer it began with, at the assurance it requires; else ask them to sign in.
+
+    None: it may run. A login is asked for again when the link has aged under a parked dialog, whose answers are kept.
+    """
+    scope, frame, entry = run.scope, run.frame, run.journal.get(GATE)
+    if scope.claim.address.kind != "private":
+        scope.tell("host.private-only")
+        return Ended(None)
+    standing = await scope.standing()
+    if standing.level >= run.spec.requires and standing.person is not None:
+        return _admit(run, standing.person.customer_ref, entry)
+    if entry is None:
+        _ask_to_sign_in(run)
+        return Waits()
+    if entry["s"] == "d":
+        del run.journal[GATE]
+        stop_waiting(frame)
+        return _not_signed_in(run, str(entry["r"].get("status", "")))
+    if run.feed is not None:
+        run.feed = None
+        decision = await scope.route(Waiting("login", True, 0), None)
+        if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
+            scope.decision = decision
+            return Waits()
+    _ask_to_sign_in(run, again=True)
+    return Waits()
+
+
+def _admit(run: Drive, customer: str, entry: Any) -> Step | None:
+    frame, scope = run.frame, run.scope
+    if entry is not None:
+        _end_login(run, entry)
+        if entry["s"] == "d" and entry["r"].get("status") == "linked" and "told" not in entry:
+            scope.tell("host.linked", ending=customer[-2:])
+    if frame.get("who") not in (None, customer):
+        scope.tell("host.other-customer")
+        begun = new_frame(
+            version=frame["v"], code=frame["h"], run=digest(frame["run"], customer)[:16], args=frame["args"], guesses={}
+        )
+        frame.clear()
+        frame.update(begun)
+    frame["who"] = customer
+    return None
+
+
+def _end_login(run: Drive, entry: dict[str, Any]) -> None:
+    scope = run.scope
+    if run.frame.get("w") == GATE:
+        scope.cancel_timer(run.frame["op"])
+        stop_waiting(run.frame)
+    if entry["s"] == "w":
+        scope.changes.extend(
+            scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
+        )
+    del run.journal[GATE]
+
+
+def _ask_to_sign_in(run: Drive, *, again: bool = False) -> None:
+    scope = run.scope
+    op = op_id(run.frame, GATE)
+    begun = scope.host.login.begin(
+        conversation=scope.conversation,
+        address=scope.claim.address,
+        purpose="link",
+        op=op,
+        now=scope.now,
+        locale=scope.locale,
+    )
+    scope.changes.extend(begun.changes)
+    run.journal[GATE] = {"s": "w", "txn": begun.transaction}
+    wait_for(run.frame, GATE)
+    scope.timer(op, scope.now + scope.host.limits.login)
+    text = "host.sign-in-again" if again else "host.sign-in"
+    button = Link(begun.transaction, scope.text("host.sign-in", "button"), "link")
+    scope.put(Outbound(scope.text(text), link=button, op=op))
+
+
+def _not_signed_in(run: Drive, status: str) -> Step:
+    scope = run.scope
+    known = {"declined", "expired", "other_person", "wrong_browser"}
+    text = f"host.sign-in-{status if status in known else 'failed'}"
+    again = () if scope.nested else (scope.offer("host.sign-in-retry", run.spec.id, run.frame["args"]),)
+    scope.put(Outbound(scope.text(text), choices=again))
+    return Ended(None)
+
+
+async def step_up(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait | Restart:
+    """Ask for an approval on our page, or take its outcome."""
+    scope = run.scope
+    mark = digest(canonical(op.values))[:16]
+    if entry is None:
+        _put_approval(op, run, mark, await scope.standing())
+        return Wait()
+    if entry["s"] == "d":
+        outcome = entry["r"]
+        if outcome.get("status") == "approved":
+            return Done(Proof(str(outcome.get("grant", "")), datetime.fromtimestamp(entry["at"], UTC)))
+        return Failed(StepUpRefused(str(outcome.get("status", "expired"))))
+    if run.feed is not None:
+        run.feed = None
+        decision = await scope.route(Waiting("step_up", True, 0), None)
+        if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
+            scope.decision = decision
+            return Wait()
+    button = Link(entry["txn"], scope.text("host.approve", "button"), "stepup")
+    put_private(run, Outbound(scope.text("host.approve-waiting"), link=button, op=op_id(run.frame, op.name)))
+    return Wait()
+
+
+def _put_approval(op: Op[Any], run: Drive, mark: str, standing: Standing) -> None:
+    scope = run.scope
+    shown = scope.text(f"action.{op.text}", None, **{**run.shown, **op.values})
+    begun: Begun = scope.host.login.begin(
+        conversation=scope.conversation,
+        address=scope.claim.address,
+        purpose="stepup",
+        op=op_id(run.frame, op.name),
+        now=scope.now,
+        action=op.text,
+        arguments=op.values,
+        shown=shown,
+        standing=standing,
+        locale=scope.locale,
+    )
+    scope.changes.extend(begun.changes)
+    name = run.park(
+        op, {"s": "w", "txn": begun.transaction, "up": [op.text, mark]}, after=scope.host.limits.login
+    )
+    button = Link(begun.transaction, scope.text("host.approve", "button"), "stepup")
+    put_private(run, Outbound(scope.text("host.approve"), link=button, op=name))
+
+
+async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
+    """Open a case with everything known, and wait if somebody is there to take it."""
+    scope = run.scope
+    if entry is None:
+        case = open_case(run, op.text, about=op.values["about"], op=op_id(run.frame, op.name))
+        scope.tell(case.opened.text, **{**case.opened.values, "reference": case.reference})
+        if case.opened.waits:
+            run.park(op, {"s": "w", "ref": case.reference})
+            return Wait()
+        run.done(op, {"status": "nobody", "reference": case.reference})
+        return Done(NobodyAvailable(case.reference))
+    if entry["s"] == "d":
+        return Done(_handed(entry["r"]))
+    if run.feed is not None:
+        run.feed = None
+        decision = await scope.route(Waiting("handoff", True, 0), None)
+        if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
+            scope.decision = decision
+            return Wait()
+    scope.tell("host.waiting-for-person", reference=entry["ref"])
+    return Wait()
+
+
+def _handed(outcome: dict[str, Any]) -> HandedOver:
+    status, by, note = outcome.get("status"), str(outcome.get("by", "")), str(outcome.get("note", ""))
+    if status == "resolved":
+        return Resolved(by, note)
+    if status == "returned":
+        return ReturnedToBot(by, note)
+    if status == "nobody":
+        return NobodyAvailable(str(outcome.get("reference", "")))
+    raise NotPlain(f"a hand-over ended in {status!r}")
