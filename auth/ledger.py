@@ -1,0 +1,185 @@
+"""A sign-in's life in the table `link_txn`: created, started in one browser, ended once.
+
+Every end is one transaction with its audit row and the signal that the parked dialog waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from auth.keys import hashed
+from bot.audit import audit_row
+from bot.model import Inbound, Plain
+from bot.ports import Clock, Sql, Store
+
+End = Literal["done", "declined", "expired", "other_person", "aborted"]
+
+_COLUMNS = """id, handle_hash, state, purpose, brand, connection, channel, user_id, conversation, op, person, provider,
+    action, action_hash, shown, link, link_version, cookie_hash, state_hash, secrets, masked, created_at, expires_at,
+    ended_at, ended_why"""
+_BY_HANDLE = f"SELECT {_COLUMNS} FROM link_txn WHERE handle_hash = :handle_hash"
+_BY_ID = f"SELECT {_COLUMNS} FROM link_txn WHERE id = :id"
+_OVERDUE = f"""SELECT {_COLUMNS} FROM link_txn WHERE ended_at IS NULL AND expires_at <= :now
+    ORDER BY expires_at LIMIT {{limit}}"""
+
+_START = """
+UPDATE link_txn SET state = 'started', provider = :provider, issuer = :issuer, cookie_hash = :cookie_hash,
+    state_hash = :state_hash, secrets = :secrets
+WHERE id = :id AND ended_at IS NULL AND expires_at > :now
+    AND (state = 'created' OR (state = 'started' AND cookie_hash = :cookie_hash))"""
+
+_TAKE_STATE = """
+UPDATE link_txn SET state_hash = NULL, secrets = NULL
+WHERE id = :id AND state = 'started' AND state_hash = :state_hash AND ended_at IS NULL"""
+
+_END = """
+UPDATE link_txn SET state = :state, ended_at = :now, ended_why = :why, secrets = NULL, state_hash = NULL,
+    cookie_hash = COALESCE(cookie_hash, :cookie_hash), person = COALESCE(person, :person), masked = :masked
+WHERE id = :id AND ended_at IS NULL"""
+
+_OUTCOME = {"aborted": "expired"}
+"""What the dialog is told: a stopped sign-in may be begun anew, like one that ran out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Txn:
+    """One sign-in or approval asked for in a chat. Times are epoch seconds by the injected clock."""
+
+    id: str
+    handle_hash: bytes
+    state: str
+    purpose: Literal["link", "stepup"]
+    brand: str
+    connection: str
+    channel: str
+    user_id: str
+    conversation: str
+    op: str
+    person: str | None
+    provider: str | None
+    action: str | None
+    action_hash: bytes | None
+    shown: str | None
+    link: str | None
+    link_version: int | None
+    cookie_hash: bytes | None
+    state_hash: bytes | None
+    secrets: bytes | None
+    masked: str | None
+    created_at: float
+    expires_at: float
+    ended_at: float | None
+    ended_why: str | None
+
+
+class Ledger:
+    """Reads and moves sign-ins. Every move raises `Conflict` where the row is not in the state it expects."""
+
+    __slots__ = ("clock", "store")
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    async def by_handle(self, handle: str) -> Txn | None:
+        """The sign-in whose link this is."""
+        return _first(await self.store.query(_BY_HANDLE, handle_hash=hashed(handle)))
+
+    async def by_id(self, transaction: str) -> Txn | None:
+        """The sign-in with this id."""
+        return _first(await self.store.query(_BY_ID, id=transaction))
+
+    async def overdue(self, now: datetime, limit: int) -> list[Txn]:
+        """Sign-ins that ran out and whose dialogs do not know yet."""
+        rows = await self.store.query(_OVERDUE.format(limit=int(limit)), now=now.timestamp())
+        return [_txn(row) for row in rows]
+
+    async def start(
+        self, txn: Txn, *, provider: str, issuer: str, cookie: str, state: str, secrets: bytes
+    ) -> None:
+        """Pin the sign-in to this browser and remember what its return must show. A second browser is refused."""
+        now = self.clock.now()
+        values = {
+            "id": txn.id,
+            "now": now.timestamp(),
+            "provider": provider,
+            "issuer": issuer,
+            "cookie_hash": hashed(cookie),
+            "state_hash": hashed(state),
+            "secrets": secrets,
+        }
+        await self.store.change(
+            [Sql(_START, values, rows=1), self.audit(txn, "started", now, {"provider": provider})]
+        )
+
+    async def take_state(self, txn: Txn, state: str) -> None:
+        """Use the state up, whatever comes of it."""
+        await self.store.change([Sql(_TAKE_STATE, {"id": txn.id, "state_hash": hashed(state)}, rows=1)])
+
+    async def end(
+        self,
+        txn: Txn,
+        state: End,
+        why: str,
+        *,
+        cookie: str | None = None,
+        person: str | None = None,
+        masked: str | None = None,
+        changes: Sequence[Sql] = (),
+        outcome: Mapping[str, Plain] | None = None,
+        detail: Mapping[str, Plain] | None = None,
+    ) -> None:
+        """End the sign-in once, with whatever stands or falls with it, and tell the parked dialog."""
+        now = self.clock.now()
+        values = {
+            "id": txn.id,
+            "state": state,
+            "now": now.timestamp(),
+            "why": why,
+            "cookie_hash": hashed(cookie) if cookie else None,
+            "person": person,
+            "masked": masked,
+        }
+        ended = Sql(_END, values, rows=1)
+        audited = self.audit(txn, state, now, {"why": why, **(detail or {})}, person)
+        told: dict[str, Any] = {"status": _OUTCOME.get(state, state), "reason": why, **(outcome or {})}
+        signal = Inbound(
+            key=f"link:{txn.id}:{told['status']}",
+            kind="signal",
+            at=now,
+            conversation=txn.conversation,
+            data={"op": txn.op, "outcome": told},
+        )
+        await self.store.change([ended, *changes, audited], [signal])
+
+    async def refused(self, txn: Txn | None, why: str) -> None:
+        """Record an attempt that changed nothing."""
+        now = self.clock.now()
+        if txn is None:
+            await self.store.change([audit_row(what="link.refused", at=now, detail={"why": why})])
+        else:
+            await self.store.change([self.audit(txn, "refused", now, {"why": why})])
+
+    def audit(
+        self, txn: Txn, what: str, at: datetime, detail: Mapping[str, Plain], person: str | None = None
+    ) -> Sql:
+        """The audit row of one thing that happened to a sign-in."""
+        return audit_row(
+            what=f"{txn.purpose}.{what}",
+            at=at,
+            conversation=txn.conversation,
+            person=person or txn.person,
+            subject=txn.id,
+            detail=detail,
+        )
+
+
+def _first(rows: list[dict[str, Any]]) -> Txn | None:
+    return _txn(rows[0]) if rows else None
+
+
+def _txn(row: dict[str, Any]) -> Txn:
+    return Txn(**row)

@@ -1,0 +1,9 @@
+"""The pages a customer signs in and approves through."""
+
+from __future__ import annotations
+
+from auth.pages.proof import WebProof
+from auth.pages.render import Renderer
+from auth.pages.routes import LinkPages
+
+__all__ = ["LinkPages", "Renderer", "WebProof"]
