@@ -128,6 +128,11 @@ class Sockets:
         self._settings = settings
         self._open: set[web.WebSocketResponse] = set()
 
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
     async def serve(self, request: web.Request, lease: Lease, user: str) -> web.WebSocketResponse:
         """Hold one socket until its client leaves, a newer one comes, its reader is too slow or we go down."""
         # Uncompressed: a deflate window per idle socket would cost more memory than all else it holds.

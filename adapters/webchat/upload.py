@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http import HttpProcessingError
 
 from adapters.webchat.incoming import Posted, parse
 from adapters.webchat.problems import BadActivity
@@ -52,7 +53,7 @@ async def read(request: web.Request, settings: WebChatSettings) -> tuple[Posted,
                 posted = parse(body, settings, needs_text=False)
             else:
                 files.append(Sent((part.filename or "file")[:200], kind, body))
-    except (ValueError, AssertionError, EOFError) as error:
+    except (HttpProcessingError, ValueError, AssertionError, EOFError) as error:
         raise BadActivity("The upload is not multipart as its header says.") from error
     if not 0 < len(files) <= FILES:
         raise BadActivity(f"An upload has one to {FILES} files.")
