@@ -2,6 +2,11 @@
 
 Columns named `due`, `held`, `deadline`, `retry_at` are liveness (the database's clock); all other times are meaning
 (the injected clock). No column mixes the two. `person` marks a table that can hold somebody's words or data.
+
+`conversation.due` says when the next claim may take it: NULL, nothing waits; with `leased` = 1, a worker's lease ends
+then; with `leased` = 0, it is ready (past) or backs off (future). `out_due` is the same for the outbox, where the lease
+is a row with status `sending`. `outbound.held` is that row's lease, or for a `queued` row when to try again.
+`outbound.status`: queued, sending, sent, withheld, dead, expired, superseded.
 """
 
 from __future__ import annotations
@@ -46,6 +51,7 @@ conversation = Table(
     Column("done", BigInteger, nullable=False, server_default="0"),
     Column("pos", BigInteger, nullable=False, server_default="0"),
     Column("due", Double),
+    Column("leased", Integer, nullable=False, server_default="0"),
     Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("needs", Integer, nullable=False, server_default="0"),
@@ -205,8 +211,12 @@ effect = Table(
     _time("begun_at", nullable=False),
     _time("settled_at"),
     Index("effect_person", "person", "begun_at"),
-    Index("effect_open", "status", postgresql_where=text("status IN ('intent', 'unknown')"),
-          sqlite_where=text("status IN ('intent', 'unknown')")),
+    Index(
+        "effect_open",
+        "status",
+        postgresql_where=text("status IN ('intent', 'unknown')"),
+        sqlite_where=text("status IN ('intent', 'unknown')"),
+    ),
 )
 
 audit = Table(

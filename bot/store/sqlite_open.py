@@ -1,0 +1,95 @@
+"""Opens SQLite connections: one that writes, and those that only read."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from bot.errors import StoreUnavailable
+from bot.store.faults import from_sqlite
+from bot.store.revision import VERSION, require
+
+Fsync = Literal["full", "normal"]
+
+_STATEMENTS = 512
+
+
+def memory() -> sqlite3.Connection:
+    """A database in memory with the whole schema, for tests and transcripts."""
+    con = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS)
+    con.executescript(schema_script())
+    return con
+
+
+@cache
+def schema_script() -> str:
+    """The tables of `bot.store.schema` as SQL; a test holds the migrations to the same text."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    from bot.store.schema import metadata
+
+    dialect = sqlite.dialect()
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        statements += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return ";\n".join(statements) + ";"
+
+
+def writer(path: Path, fsync: Fsync) -> sqlite3.Connection:
+    """The writing connection. Raises `SchemaBehind`, `StoreUnavailable`."""
+    if not path.exists():
+        require(None)
+    try:
+        con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS)
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute(f"PRAGMA synchronous = {fsync.upper()}")
+        con.execute("PRAGMA busy_timeout = 5000")
+        con.execute("PRAGMA cache_size = -65536")
+        con.execute("PRAGMA wal_autocheckpoint = 4000")
+        require(_version(con))
+        _no_worker_lives(con)
+    except sqlite3.Error as error:
+        raise _opening(error, path) from error
+    return con
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A reading connection; needs no lock, and sees every commit made before its statement. Raises as above."""
+    if not path.exists():
+        require(None)
+    try:
+        con = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None,
+                              check_same_thread=False, cached_statements=_STATEMENTS)  # fmt: skip
+        con.execute("PRAGMA busy_timeout = 5000")
+        con.execute("PRAGMA query_only = 1")
+        require(_version(con))
+    except sqlite3.Error as error:
+        raise _opening(error, path) from error
+    return con
+
+
+def _version(con: sqlite3.Connection) -> str | None:
+    if con.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+        return None
+    row = con.execute(VERSION).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _no_worker_lives(con: sqlite3.Connection) -> None:
+    # The lock is ours, so every lease is a dead worker's: take them up at once instead of waiting them out.
+    con.execute("BEGIN IMMEDIATE")
+    con.execute("UPDATE conversation SET due = 0 WHERE leased = 1")
+    being_sent = "SELECT conversation FROM outbound WHERE status = 'sending'"
+    con.execute(f"UPDATE conversation SET out_due = 0 WHERE id IN ({being_sent})")
+    con.execute("UPDATE outbound SET held = 0 WHERE status = 'sending'")
+    con.execute("COMMIT")
+
+
+def _opening(error: sqlite3.Error, path: Path) -> Exception:
+    said = from_sqlite(error)
+    return StoreUnavailable(f"{path}: {error}.") if not isinstance(said, StoreUnavailable) else said

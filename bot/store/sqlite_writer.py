@@ -1,0 +1,132 @@
+"""SQLite's one writer thread. All waiting transactions share one COMMIT, each in a savepoint of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from bot.errors import ParleyError, StoreUnavailable
+from bot.store.faults import from_sqlite
+from bot.store.wake import Hub
+
+T = TypeVar("T")
+Touch = Callable[[str], None]
+Job = Callable[[sqlite3.Connection, Touch], T]
+_Waiting = tuple[Job[Any], asyncio.Future[Any]]
+_Settled = tuple[asyncio.Future[Any], Any, BaseException | None]
+
+GROUP = 512
+"""How many transactions at most share a COMMIT; bounds the wait of the first of them."""
+
+
+class Writer:
+    """Runs jobs in order on its own thread; a job's future is settled only after the COMMIT that covers it."""
+
+    def __init__(self, connection: sqlite3.Connection, hub: Hub) -> None:
+        self._connection = connection
+        self._hub = hub
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._pending: list[_Waiting] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="parley-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[T]) -> asyncio.Future[T]:
+        """Queue a job. What is submitted in one pass of the event loop goes as one group."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._closed:
+            future.set_exception(StoreUnavailable("The store is closed."))
+            return future
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append((job, future))
+        return future
+
+    async def close(self) -> None:
+        """Finish what is queued, then close the connection."""
+        if self._closed:
+            return
+        self._flush()
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        # The last group's results were scheduled on the loop by the thread that has just ended.
+        await asyncio.sleep(0)
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._queue.put(self._pending)
+            self._pending = []
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            batch = self._queue.get()
+            if batch is None:
+                break
+            while len(batch) < GROUP and not self._queue.empty():
+                more = self._queue.get()
+                if more is None:
+                    last = True
+                    break
+                batch = batch + more
+            touched: set[str] = set()
+            settled = self._group(batch, touched.add)
+            try:
+                self._loop.call_soon_threadsafe(self._settle, settled, touched)
+            except RuntimeError:  # The loop has gone; nobody is left to be told.
+                break
+        self._connection.close()
+
+    def _group(self, batch: list[_Waiting], touch: Touch) -> list[_Settled]:
+        connection = self._connection
+        execute = connection.execute
+        settled: list[_Settled] = []
+        try:
+            execute("BEGIN IMMEDIATE")
+            for job, future in batch:
+                execute("SAVEPOINT job")
+                try:
+                    value = job(connection, touch)
+                except Exception as error:  # One job's failure is its caller's, whatever it is; the group goes on.
+                    if not connection.in_transaction:  # A full disk may end the whole transaction by itself.
+                        raise
+                    execute("ROLLBACK TO job")
+                    settled.append((future, None, _meant(error)))
+                else:
+                    settled.append((future, value, None))
+                execute("RELEASE job")
+            execute("COMMIT")
+        except Exception as error:  # The group's boundary: nothing of it stands, so each future fails.
+            self._undo()
+            meant = from_sqlite(error) if isinstance(error, sqlite3.Error) else error
+            text = str(meant.detail) if isinstance(meant, ParleyError) else str(meant)
+            return [(future, None, StoreUnavailable(text)) for _, future in batch]
+        return settled
+
+    def _undo(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:  # SQLite rolls back by itself where it can no longer be told to.
+            return
+
+    def _settle(self, settled: list[_Settled], touched: set[str]) -> None:
+        for future, value, error in settled:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        if touched:
+            self._hub.touch(touched)
+
+
+def _meant(error: Exception) -> BaseException:
+    return from_sqlite(error) if isinstance(error, sqlite3.Error) else error

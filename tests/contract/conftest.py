@@ -1,0 +1,72 @@
+"""What the contract tests of both stores share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bot.ports import Store
+from bot.store import migrate, open_store
+from tests.postgres import fresh_database, postgres_server
+
+__all__ = ["postgres_server"]
+
+LOG_CHANNELS = frozenset({"webchat"})
+
+
+class HandClock:
+    """Meaning's clock, moved by the test."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The time, aware UTC."""
+        return self.time
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.time += timedelta(seconds=seconds)
+
+
+Opener = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database of each kind."""
+    if request.param == "postgres":
+        async with fresh_database(cast(str, request.getfixturevalue("postgres_server"))) as url:
+            yield url
+        return
+    url = "sqlite://:memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/parley.db"
+    await migrate(url)
+    yield url
+
+
+@pytest.fixture
+async def opener(database: str, clock: HandClock) -> AsyncIterator[Opener]:
+    """Opens the database, again if asked; closes all at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def opened() -> Store:
+            store = await open_store(database, clock=clock, log_channels=LOG_CHANNELS)
+            stack.push_async_callback(store.close)
+            return store
+
+        yield opened
+
+
+@pytest.fixture
+async def store(opener: Opener) -> Store:
+    return await opener()
