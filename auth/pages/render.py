@@ -34,7 +34,7 @@ class Renderer:
     def __init__(
         self, brand: Mapping[str, str], *, words: Mapping[str, str] | None = None, chat: str = "/chat", locale: str = "en-GB"
     ) -> None:
-        self._brand = brand
+        self._brand = {"name": "", "phone": "", "logo": "", "theme": "", **brand}
         self._words = {**WORDS, **(words or {})}
         self._chat = chat
         self._locale = locale
@@ -83,14 +83,14 @@ class Renderer:
         return self._page(html, status, ())
 
     def _base(self) -> dict[str, str]:
-        return {"brand": self._brand.get("name", ""), "phone": self._brand.get("phone", "")}
+        return {"brand": self._brand["name"], "phone": self._brand["phone"]}
 
     def _frame(self, title: str) -> dict[str, object]:
         return {
             "title": title,
             "locale": self._locale,
             "brand": self._brand,
-            "phone": self.word("phone") if self._brand.get("phone") else "",
+            "phone": self.word("phone") if self._brand["phone"] else "",
         }
 
     def _page(self, html: str, status: int, form_origins: Sequence[str]) -> web.Response:

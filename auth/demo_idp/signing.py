@@ -1,0 +1,60 @@
+"""The demo provider's signing keys, kept in the data folder so that a restart keeps them."""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey
+
+from auth.demo_idp.faults import Faults
+
+ALG = "ES256"
+
+
+class Signing:
+    """Signs id_tokens; publishes the public halves. `folder` None keeps the key in memory."""
+
+    def __init__(self, folder: Path | None) -> None:
+        path = folder / "demo-idp-key.json" if folder else None
+        if path and path.exists():
+            self._key = ECKey.import_key(msgspec.json.decode(path.read_bytes(), type=dict[str, Any]))
+        else:
+            self._key = _fresh()
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(msgspec.json.encode(self._key.as_dict(private=True)))
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key set."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def rotate(self) -> None:
+        """Sign with a new key from now on; the old one is no longer published."""
+        self._key = _fresh()
+
+    def sign(self, claims: dict[str, Any], faults: Faults) -> str:
+        """An id_token, signed as it should be or as the faults say."""
+        header = {"alg": ALG, "kid": str(self._key.kid)}
+        if faults.alg == "none":
+            return f"{_part({'alg': 'none'})}.{_part(claims)}."
+        if faults.alg == "hs256":
+            shared = OctKey.import_key(self._key.as_pem(private=False))
+            return jwt.encode({"alg": "HS256", "kid": str(self._key.kid)}, claims, shared, ["HS256"])
+        if faults.alg == "bad_signature":
+            return jwt.encode(header, claims, _fresh(), [ALG])
+        return jwt.encode(header, claims, self._key, [ALG])
+
+
+def _fresh() -> ECKey:
+    return ECKey.generate_key("P-256", {"kid": token_hex(8), "use": "sig", "alg": ALG})
+
+
+def _part(value: dict[str, Any]) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(value)).rstrip(b"=").decode()
