@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from botbuilder.core import BotAdapter, TurnContext
+from botbuilder.core import BotAdapter, StatePropertyAccessor, TurnContext
 from botbuilder.dialogs import Dialog, DialogContext, DialogInstance, DialogSet, DialogState, DialogTurnStatus
 from botbuilder.dialogs.choices import Choice as PromptChoice
 from botbuilder.dialogs.choices import ListStyle
@@ -58,6 +58,22 @@ class Adapter(BotAdapter):  # type: ignore[misc]
         raise NotImplementedError("Messages are not deleted; say something new.")
 
 
+class _OwnState(StatePropertyAccessor):  # type: ignore[misc]
+    """A DialogSet wants one; ours is never asked, since each turn brings its own stacks."""
+
+    async def get(self, turn_context: TurnContext, default_value_or_factory: Any = None) -> Any:
+        """Refused."""
+        raise NotImplementedError("Stacks come with the turn.")
+
+    async def delete(self, turn_context: TurnContext) -> None:
+        """Refused."""
+        raise NotImplementedError("Stacks come with the turn.")
+
+    async def set(self, turn_context: TurnContext, value: Any) -> None:
+        """Refused."""
+        raise NotImplementedError("Stacks come with the turn.")
+
+
 def _choices(activity: Activity) -> tuple[Choice, ...]:
     actions = activity.suggested_actions.actions if activity.suggested_actions else []
     return tuple(Choice(str(a.value or a.title), str(a.title or a.value)) for a in actions or [])
@@ -68,7 +84,7 @@ class Bridge:
 
     def __init__(self, dialogs: Dialogs, foreign: Iterable[Dialog] = ()) -> None:
         self.dialogs = dialogs
-        self._set = DialogSet()
+        self._set = DialogSet(_OwnState())
         self._scripts = set(dialogs.by_id)
         for spec in dialogs.by_id.values():
             self._set.add(ScriptDialog(spec))

@@ -85,7 +85,7 @@ class Texts:
                         raise SettingsError(f"{path.name} line {line}: {why}")
                     if isinstance(node, ast.Message):
                         asts[node.id.name] = node
-                bundle.add_resource(FluentResource(FluentParser().parse(source).body), allow_overrides=True)
+                bundle.add_resource(FluentResource(source), allow_overrides=True)
             self._bundles[locale] = bundle
             self.messages[locale] = asts
         self._default = next(iter(files))

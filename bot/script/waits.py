@@ -132,7 +132,7 @@ async def step_up(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait |
 
 def _put_approval(op: Op[Any], run: Drive, mark: str, standing: Standing) -> None:
     scope = run.scope
-    shown = scope.text(f"action.{op.text}", None, **{**run.shown, **op.values})
+    shown = scope.text(f"action.{op.text}", None, **{**op.values, **run.shown})
     begun: Begun = scope.host.login.begin(
         conversation=scope.conversation,
         address=scope.claim.address,

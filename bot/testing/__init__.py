@@ -1,1 +1,22 @@
+"""What whoever adds a dialog, a channel or a backend tests it with."""
 
+from bot.testing.clock import SetClock
+from bot.testing.login import ScriptedLogin
+from bot.testing.player import CHANNEL, MODES, Differs, Player, World
+from bot.testing.run import play, run_files
+from bot.testing.transcripts import Case, TranscriptError, read
+
+__all__ = [
+    "CHANNEL",
+    "MODES",
+    "Case",
+    "Differs",
+    "Player",
+    "ScriptedLogin",
+    "SetClock",
+    "TranscriptError",
+    "World",
+    "play",
+    "read",
+    "run_files",
+]

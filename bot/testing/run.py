@@ -1,0 +1,59 @@
+"""Plays whole transcript files, and rewrites their `<` lines for review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bot.testing.player import MODES, Differs, Mode, Player, World
+from bot.testing.transcripts import Case, read
+
+NewWorld = Callable[[Case], World]
+
+
+async def play(case: Case, mode: Mode, world: NewWorld) -> None:
+    """Play one case in one mode in a world of its own; raises `Differs`."""
+    made = world(case)
+    try:
+        await Player(made, mode).play(case)
+    finally:
+        await made.close()
+
+
+async def run_files(
+    files: Iterable[Path], world: NewWorld, *, rewrite: bool = False, tell: Callable[[str], None] = print
+) -> int:
+    """Play every case of the files in all modes (or write the `<` lines anew); returns how many differ."""
+    differing = 0
+    for path in files:
+        for case in read(path):
+            if rewrite:
+                await rewrite_case(case, world)
+                tell(f"rewritten  {path.name}: {case.name}")
+                continue
+            for mode in MODES:
+                try:
+                    await play(case, mode, world)
+                    tell(f"ok         {path.name}: {case.name} [{mode}]")
+                except Differs as error:
+                    differing += 1
+                    tell(f"differs    {error}")
+    return differing
+
+
+async def rewrite_case(case: Case, world: NewWorld) -> None:
+    """Put into the file what the bot says now, keeping every other line."""
+    made = world(case)
+    try:
+        written = await Player(made, "plain", rewrite=True).play(case)
+    finally:
+        await made.close()
+    lines = case.path.read_text("utf-8").splitlines()
+    first, last = case.lines[0].at - 1, case.lines[-1].at
+    while last < len(lines) and lines[last].startswith("<"):
+        last += 1
+    lines[first:last] = written
+    case.path.write_text("\n".join(lines) + "\n", "utf-8")
+    for other in read(case.path):
+        if other.name == case.name:
+            case.lines = other.lines
