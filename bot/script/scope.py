@@ -156,8 +156,8 @@ class Scope:
         return nonce(self.host.secret, self.claim.conversation, op, choice)
 
     def offer(self, text: str, dialog: str, args: Mapping[str, Any], guesses: Mapping[str, Any] | None = None) -> Choice:
-        """A button that opens a dialog; it is remembered until other offers replace it."""
-        label = self.text(text)
+        """A button that opens a dialog, labelled by the text's `.offer` if it has one; remembered until others replace it."""
+        label = self.text(text, "offer" if self.host.texts.has(text, "offer") else None)
         at = f"offer:{self.claim.seq}:{len(self.offers)}"
         button = self.nonce(at, dialog)
         self.offers.append({"n": button, "l": label, "d": dialog, "a": dict(args), "g": dict(guesses or {})})
