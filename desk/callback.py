@@ -1,0 +1,21 @@
+"""A call back: nobody is at a desk, so the case is kept for a person and the customer is told how to reach one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.ports import Case, Opened
+from bot.settings import Settings
+
+
+class CallbackDesk:
+    """Implements `bot.ports.Handoff`. The case itself is written by the engine with the turn; `app.py cases` lists it."""
+
+    def open(self, case: Case, now: datetime) -> Opened:
+        """Nobody is there: the customer gets the reference, the phone number and the hours, and the dialog goes on."""
+        return Opened(changes=(), waits=False, text="host.callback", values={"reference": case.reference})
+
+
+def build(settings: Settings) -> CallbackDesk:
+    """For `desk` in the configuration."""
+    return CallbackDesk()
