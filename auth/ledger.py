@@ -40,10 +40,6 @@ UPDATE link_txn SET state = :state, ended_at = :now, ended_why = :why, secrets =
     cookie_hash = COALESCE(cookie_hash, :cookie_hash), person = COALESCE(person, :person), masked = :masked
 WHERE id = :id AND ended_at IS NULL"""
 
-_OUTCOME = {"aborted": "expired"}
-"""What the dialog is told: a stopped sign-in may be begun anew, like one that ran out."""
-
-
 @dataclass(frozen=True, slots=True)
 class Txn:
     """One sign-in or approval asked for in a chat. Times are epoch seconds by the injected clock."""
@@ -145,7 +141,7 @@ class Ledger:
         }
         ended = Sql(_END, values, rows=1)
         audited = self.audit(txn, state, now, {"why": why, **(detail or {})}, person)
-        told: dict[str, Any] = {"status": _OUTCOME.get(state, state), "reason": why, **(outcome or {})}
+        told: dict[str, Any] = {"status": _told(txn, state, why), "reason": why, **(outcome or {})}
         signal = Inbound(
             key=f"link:{txn.id}:{told['status']}",
             kind="signal",
@@ -175,6 +171,15 @@ class Ledger:
             subject=txn.id,
             detail=detail,
         )
+
+
+def _told(txn: Txn, state: End, why: str) -> str:
+    """What the dialog hears. A stopped approval may be asked for again, like one that ran out."""
+    if state != "aborted":
+        return state
+    if txn.purpose == "stepup":
+        return "expired"
+    return why if why == "wrong_browser" else "failed"
 
 
 def _first(rows: list[dict[str, Any]]) -> Txn | None:
