@@ -11,7 +11,7 @@ from backends.demo.factory import (
     shared,
 )
 from backends.demo.failures import MODES, Failures, Mode
-from backends.demo.fixtures import from_lines
+from backends.demo.fixtures import from_lines, happen, understands
 from backends.demo.people import Persona
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "close_all",
     "direct_debits",
     "from_lines",
+    "happen",
     "payg",
     "personas",
     "shared",
+    "understands",
 ]

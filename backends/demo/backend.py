@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from backends.demo.bills import DemoBilling
 from backends.demo.customers import DemoAccounts, DemoPayg
 from backends.demo.database import Database
@@ -57,9 +59,20 @@ class DemoBackend:
         )
         return tuple(AuditRow(**dict(row)) for row in rows)
 
+    def effects(self) -> list[str]:
+        """What was really done, oldest first, as "debits.cancel mandate=M2"; waits for the file, so for tests."""
+        rows = self.database.run_now(
+            lambda db: db.execute("SELECT * FROM audit WHERE outcome LIKE 'done%' ORDER BY n").fetchall()
+        )
+        return [" ".join((row["what"], *_pairs(row["arguments"]))) for row in rows]
+
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+
+def _pairs(arguments: str) -> list[str]:
+    return [f"{name}={value}" for name, value in msgspec.json.decode(arguments, type=dict[str, str]).items()]
 
 
 def build(path: Path | str, clock: Clock, *, seed: Path | None = None) -> DemoBackend:

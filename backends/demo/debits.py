@@ -25,7 +25,7 @@ from dialogs.services import (
 )
 
 FIRST_REFERENCE = 7781
-_WHAT = "DirectDebits.cancel"
+_WHAT = "debits.cancel"
 
 
 class DemoDirectDebits:

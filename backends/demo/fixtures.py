@@ -1,6 +1,7 @@
 """Sets a backend up from a transcript's `given` lines, in memory, with nothing else in it.
 
-customer C-1001                         a monthly customer (", pay as you go £7.40", ", no online account")
+customer C-1001                         a monthly customer (", pay as you go £7.40", ", no online account"; ", known"
+    and ", linked" are the player's)
 mandates M1 Home broadband £31.00 | M2 Mobile ending 412 £23.00
     each may end in: ", locked until 3 December", ", cancelled at the bank 2 November",
     ", £23.00 moving on 24 November"
@@ -9,6 +10,9 @@ bill 2026-10 due 30 November: Mobile ending 412 £23.00 | roaming in Spain 3 to 
 charges 2026-10: 3 October a day's use in Spain £2.25 | …
 bundle Everyday 10, 3.2 GB left, until 4 December
 backend down | slow | lose_response | ok
+
+While the transcript runs, `happen` takes "down", "slow", "lose_response", "ok", and what may befall a mandate:
+"M1 locked until 3 December", "M1 cancelled at the bank 12 November", "M1 £23.00 moving on 24 November".
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from backends.demo.labels import day, kind_of, masked, pence
 from bot.ports import Clock
 
 PAYEE = "Larkspur Mobile"
+_MARKS = ("known", "linked", "no online account")
 _AMOUNT = re.compile(r"^(?P<what>.+?) (?P<amount>[-−]?£[\d,.]+)$")
 
 
@@ -57,6 +62,20 @@ def from_lines(lines: Iterable[str], clock: Clock) -> DemoBackend:
     return backend
 
 
+def happen(backend: DemoBackend, words: str, clock: Clock) -> None:
+    """Something happens at the backend in mid-conversation; raises `FixtureError`."""
+    said = words.strip()
+    mode = next((known for known in get_args(Mode) if known == said), None)
+    if mode is not None:
+        backend.failures.mode = mode
+        return
+    id, _, mark = said.partition(" ")
+    try:
+        backend.database.run_now(lambda db: _befall(db, clock.now().date(), id, mark))
+    except (ValueError, sqlite3.IntegrityError) as error:
+        raise FixtureError(f"{words!r}: {error}") from error
+
+
 def understands(line: str) -> bool:
     """Whether a `given` line is this backend's (the rest of a transcript's are the player's own)."""
     return line.split(maxsplit=1)[0] in _WORDS if line.strip() else False
@@ -79,6 +98,9 @@ def _customer(made: _Setup, rest: str) -> None:
     ref, *marks = (part.strip() for part in rest.split(","))
     if not ref:
         raise ValueError("name the customer's reference, such as C-1001.")
+    unknown = [mark for mark in marks if mark not in _MARKS and not mark.startswith("pay as you go")]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not known of a customer.")
     payg = next((mark for mark in marks if mark.startswith("pay as you go")), None)
     credit = (
         pence(payg.removeprefix("pay as you go").strip() or "£0.00")
@@ -123,6 +145,12 @@ def _mandates(made: _Setup, rest: str) -> None:
         )
         for mark in marks:
             _mark(made, id, mark)
+
+
+def _befall(db: sqlite3.Connection, today: date, id: str, mark: str) -> None:
+    if db.execute("SELECT 1 FROM mandate WHERE id = ?", (id,)).fetchone() is None:
+        raise ValueError(f"there is no mandate {id!r}.")
+    _mark(_Setup(db, today), id, mark)
 
 
 def _mark(made: _Setup, id: str, mark: str) -> None:
