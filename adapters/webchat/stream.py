@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -114,9 +115,14 @@ class StreamTokens:
             return
         self._swept = time.monotonic()
         try:
-            await self._store.change([Sql("DELETE FROM stream_token WHERE expires_at < :now", {"now": now})])
+            await self._store.change(
+                [
+                    Sql("DELETE FROM stream_token WHERE expires_at < :now", {"now": now}),
+                    Sql("DELETE FROM web_session WHERE expires_at < :now", {"now": now}),
+                ]
+            )
         except StoreUnavailable as error:
-            log.warning("old stream tokens were left for the next sweep", exc_info=error)
+            log.warning("old tokens and sessions were left for the next sweep", exc_info=error)
 
 
 class Sockets:
@@ -140,21 +146,19 @@ class Sockets:
         await socket.prepare(request)
         self._open.add(socket)
         SOCKETS.inc()
-        ended: list[str] = []
-        tail = asyncio.create_task(self._tail(request, socket, lease, user, ended))
+        why: list[str] = []
+        tail = asyncio.create_task(self._tail(request, socket, lease, user, why))
+        tail.add_done_callback(partial(_ended, lease.conversation, why))
         try:
             # The client's empty frames say that it is alive; nothing that it sends here means anything.
             async for _ in socket:
                 pass
         finally:
+            # No await from here: this task is itself cancelled once the connection is lost.
             self._open.discard(socket)
             SOCKETS.dec()
-            tail.cancel()
-            (outcome,) = await asyncio.gather(tail, return_exceptions=True)
-            reason = ended[0] if ended else "client"
-            SOCKETS_CLOSED.labels(reason).inc()
-            failed = outcome if isinstance(outcome, Exception) else None
-            log.info("socket closed", conversation=lease.conversation, reason=reason, exc_info=failed)
+            if not why:
+                tail.cancel()
         return socket
 
     async def close(self) -> None:
@@ -163,9 +167,9 @@ class Sockets:
         await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY, message=b"restarting") for socket in sockets))
 
     async def _tail(
-        self, request: web.Request, socket: web.WebSocketResponse, lease: Lease, user: str, ended: list[str]
+        self, request: web.Request, socket: web.WebSocketResponse, lease: Lease, user: str, why: list[str]
     ) -> None:
-        """Send what the log holds and gets, and close the socket when that is over; `ended` gets the reason."""
+        """Send what the log holds and gets; close the socket when that is over, and put the reason into `why`."""
         watch = self._store.watch(f"log:{lease.conversation}")
         reason, code = "failed", int(WSCloseCode.INTERNAL_ERROR)
         try:
@@ -175,14 +179,12 @@ class Sockets:
             raise
         finally:
             watch.close()
-            ended.append(reason)
+            why.append(reason)
             if reason == "slow" and request.transport is not None:
                 # What is buffered would wait for this reader for ever.
                 request.transport.abort()
             elif reason != "client":
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(1.0):
-                        await socket.close(code=code, message=reason.encode(), drain=False)
+                await _part(socket, code, reason)
 
     async def _follow(
         self, socket: web.WebSocketResponse, lease: Lease, user: str, wait: Callable[[float], Awaitable[bool]]
@@ -229,3 +231,18 @@ class Sockets:
             conversation=conversation,
         )
         return (int(found[0]["epoch"]), int(found[0]["pos"])) if found else (-1, 0)
+
+
+async def _part(socket: web.WebSocketResponse, code: int, reason: str) -> None:
+    """Say why, and do not wait long for the other side to agree."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await socket.close(code=code, message=reason.encode(), drain=False)
+
+
+def _ended(conversation: str, why: list[str], tail: asyncio.Task[None]) -> None:
+    """A socket is over: count it, and say why in the log."""
+    failed = None if tail.cancelled() else tail.exception()
+    reason = why[0] if why else "client"
+    SOCKETS_CLOSED.labels(reason).inc()
+    log.info("socket closed", conversation=conversation, reason=reason, exc_info=failed)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 
 from adapters.webchat.tokens import Grant, Tokens
 from bot.errors import StoreUnavailable
-from bot.model import Accepted, Card, Choice, Control, File, Inbound, Items, Link, Outbound
+from bot.model import Accepted, Card, Choice, Control, Entry, File, Inbound, Items, Link, Outbound
+from bot.observe import configure
 from bot.observe.metrics import REGISTRY
 from bot.ports import Sql, Store
 from bot.store.sqlite import open_sqlite
@@ -611,6 +615,7 @@ async def test_a_stream_address_works_once_for_a_minute_and_for_its_conversation
     late = await stream_url(site, opened)
     other = (await stream_url(site, opened)).replace(opened["conversationId"], "0" * 32)
     site.clock.move(seconds=61)
+    assert len(await site.store.query("SELECT token_hash FROM stream_token")) == 3
     for bad in (*refused, late, other):
         with pytest.raises(aiohttp.WSServerHandshakeError) as error:
             await site.client.ws_connect(bad)
@@ -626,6 +631,28 @@ async def test_a_stream_address_takes_no_plain_request_and_is_not_used_up_by_one
     await (await site.client.ws_connect(url)).close()
 
 
+async def test_no_credential_and_no_words_reach_the_log(site: Site) -> None:
+    root, stream = logging.getLogger(), io.StringIO()
+    before, level = root.handlers[:], root.level
+    configure(stream=stream, level="DEBUG")
+    try:
+        opened = await site.session()
+        await site.say(opened, "why is my bill higher?", "c-1")
+        url = await stream_url(site, opened)
+        await (await site.client.ws_connect(url)).close()
+        await until(lambda: "socket closed" in stream.getvalue())
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await site.client.ws_connect(url)
+        (cookie,) = [morsel.value for morsel in site.client.cookie_jar]
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+    assert "directline-stream" in stream.getvalue() and "directline-post" in stream.getvalue()
+    for secret in (opened["token"], url.split("t=")[1], cookie, "why is my bill"):
+        assert secret not in stream.getvalue()
+
+
 async def test_a_foreign_page_cannot_open_a_stream(site: Site) -> None:
     url = await stream_url(site, await site.session())
     with pytest.raises(aiohttp.WSServerHandshakeError) as error:
@@ -638,9 +665,11 @@ async def test_a_newer_socket_closes_the_older_one_also_in_another_process(sites
     one, two = await sites(poll=0.05, clock=clock), await sites(poll=0.05, clock=clock)
     opened = await one.session()
     older = await one.stream(opened)
+    before = closed("collision")
     newer = await two.stream(opened)
-    closed = await older.receive(timeout=2)
-    assert (closed.type, closed.extra) == (aiohttp.WSMsgType.CLOSE, "collision")
+    said = await older.receive(timeout=2)
+    assert (said.type, said.extra) == (aiohttp.WSMsgType.CLOSE, "collision")
+    await until(lambda: closed("collision") == before + 1)
     await one.say(opened, "hello")
     assert messages(frames(await newer.receive(timeout=2))["activities"]) == ["user: hello"]
     await newer.close()
@@ -720,9 +749,10 @@ async def test_a_reader_that_does_not_read_is_cut_off(sites: Opening, store: Sto
 async def test_going_down_says_goodbye_to_sockets_and_refuses_new_posts(site: Site) -> None:
     opened = await site.session()
     socket = await site.stream(opened)
+    await until(lambda: site.chat.sockets.open == 1)
     finishing = asyncio.create_task(site.drain.finish(within=5))
-    closed = await socket.receive(timeout=2)
-    assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+    said = await socket.receive(timeout=2)
+    assert (said.type, said.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     assert await finishing is True
     status, body, headers = await site.say(opened, "hello")
     assert (status, body["error"]["code"]) == (503, "ServiceUnavailable") and headers["Retry-After"]
@@ -810,3 +840,39 @@ async def test_an_upload_is_kept_then_accepted_with_its_text_first(sites: Openin
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
         assert (await site.call("POST", path, opened["token"], data=broken, headers=headers))[0] == 400
     assert (await site.call("POST", path, opened["token"], data=upload(activity=activity)))[0] == 400
+
+
+class Breaking(Failing):
+    """A store whose log cannot be read any more."""
+
+    def __init__(self, store: Store, error: Exception) -> None:
+        super().__init__(store)
+        self.error = error
+        self.broken = False
+
+    async def entries(self, conversation: str, *, after: int = 0, limit: int = 500) -> list[Entry]:
+        if self.broken:
+            raise self.error
+        return await self._store.entries(conversation, after=after, limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"), [(StoreUnavailable("away"), 1013, "store"), (ValueError("a bug"), 1011, "failed")]
+)
+async def test_a_socket_that_cannot_go_on_closes_and_its_client_can_come_back(
+    sites: Opening, store: Store, error: Exception, code: int, reason: str
+) -> None:
+    breaking = Breaking(store, error)
+    breaking.fails = 0
+    site = await sites(breaking)
+    opened = await site.session()
+    socket = await site.stream(opened)
+    before = closed(reason)
+    breaking.broken = True
+    await site.say(opened, "hello")
+    said = await socket.receive(timeout=2)
+    assert (said.type, said.data) == (aiohttp.WSMsgType.CLOSE, code)
+    await until(lambda: closed(reason) == before + 1)
+    breaking.broken = False
+    again = await site.stream(opened)
+    assert messages(frames(await again.receive(timeout=2))["activities"]) == ["user: hello"]

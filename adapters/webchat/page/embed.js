@@ -6,6 +6,8 @@
   const script = document.currentScript;
   const { origin } = new URL(script.src);
   const { label = "Chat with us", close = "Close the chat", title = "Chat", position, colour = "#4b3bab", textColour = "#ffffff" } = script.dataset;
+  const BUBBLE = "M4 5h16v11H11l-5 4v-4H4z";
+  const CROSS = "M6 6l12 12M18 6 6 18";
   const side = position === "left" ? "left" : "right";
 
   // A shadow root keeps the site's styles out, and ours in; constructed styles need no exception in the site's policy.
@@ -68,15 +70,12 @@
     }
   });
 
-  const BUBBLE = "M4 5h16v11H11l-5 4v-4H4z";
-  const CROSS = "M6 6l12 12M18 6 6 18";
-
   function drawing() {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 24 24");
     svg.setAttribute("aria-hidden", "true");
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", "M4 5h16v11H11l-5 4v-4H4z");
+    path.setAttribute("d", BUBBLE);
     svg.append(path);
     return svg;
   }
