@@ -403,9 +403,12 @@ class Player:
         if rows:
             self._told = (rows[-1]["seq"], rows[-1]["n"])
         said = [msgspec.json.decode(row["body"], type=Outbound) for row in rows]
-        texts = self._process().host.texts
-        passing = {texts.say("host.effect-checking")} if self.mode == "crash" else set()
-        return [shown(row) for row in said if row.text not in passing]
+        host = self._process().host
+        passing = {host.texts.say("host.effect-checking")} if self.mode == "crash" else set()
+        # A case's reference comes from the conversation's random id, so a transcript writes "LM-…" for it.
+        reference = re.compile(rf"\b{re.escape(host.reference_prefix)}-[A-Z2-7]{{7}}\b")
+        masked = f"{host.reference_prefix}-…"
+        return [reference.sub(masked, shown(row)) for row in said if row.text not in passing]
 
     async def _button(self, label: str) -> str | None:
         rows = await self.world.store.query("SELECT body FROM outbound ORDER BY seq DESC, n DESC LIMIT 40")
