@@ -23,17 +23,17 @@ _ONES |= {
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _NOTES = {"fiver": 500, "tenner": 1000, "grand": 100_000}
 
-_WORDS = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-]+(?:{'|'.join(_ONES)}))?|{'|'.join(_ONES)}|(?:a|one)\s+hundred)"
+_WORDS = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-]+(?:{'|'.join(_ONES)}))?|{'|'.join(_ONES)}|(?:(?:a|one)\s+)?hundred)"
 _DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d{1,6}(?:\.\d{1,2})?"
 _POUNDS = r"(?:pounds?|quid|gbp|nicker)"
 _PENCE = r"(?:p|pence|pennies|penny)"
 _SUM = re.compile(
-    rf"(?:£\s?(?P<signed>{_DIGITS})"
-    rf"|\b(?P<words>{_DIGITS}|{_WORDS})\s?{_POUNDS}(?:\s+(?:and\s+)?(?P<odd>\d{{1,2}})(?:\s?{_PENCE})?(?!\s*\w))?"
+    rf"(?:£\s?(?P<signed>{_DIGITS})p?"
+    rf"|\b(?P<words>{_DIGITS}|{_WORDS})\s?{_POUNDS}(?:\s+(?:and\s+)?(?P<odd>\d{{1,2}}|{_WORDS})(?:\s?{_PENCE})?(?!\s*\w))?"
     rf"|\bgbp\s?(?P<code>{_DIGITS})"
     rf"|\b(?P<pence>\d{{1,4}}|{_WORDS})\s?{_PENCE}"
     r"|\b(?:(?:a|one)\s+)?(?P<note>fiver|tenner|(?<=\s)grand)"
-    r"|(?<![\d./-])(?P<bare>\d{1,4}\.\d\d)(?![\d./-]|\s?(?:gb|mb|am|pm|%)))(?![\w])",
+    r"|(?<![\d./-])(?P<bare>\d{1,4}\.\d\d)(?!\.?\d|[/-]|\s?(?:gb|mb|am|pm|%)))(?![\w])",
     re.IGNORECASE,
 )
 
@@ -50,7 +50,7 @@ def _pence(match: re.Match[str]) -> int:
     if match["pence"]:
         return _number(match["pence"]) // 100
     whole = _number(match["signed"] or match["words"] or match["code"] or match["bare"])
-    return whole + int(match["odd"] or 0)
+    return whole + (_number(match["odd"]) // 100 if match["odd"] else 0)
 
 
 def _number(said: str) -> int:

@@ -147,14 +147,13 @@ def _lines(file: Path, node: yaml.Node) -> Iterator[tuple[int, str]]:
             inner = _mapping(file, entry)
             if "text" not in inner or inner.keys() - {"text", "intent", "metadata"}:
                 raise BadExamples(f"{file}:{_line(entry)}: an example has text, and perhaps metadata")
-            for number, text in enumerate(str(inner["text"].value).splitlines()):
+            for number, text in enumerate(str(inner["text"].value).splitlines(), _first(inner["text"])):
                 if text.strip():
-                    yield _line(inner["text"]) + number, text.strip().removeprefix("- ").strip()
+                    yield number, text.strip().removeprefix("- ").strip()
         return
     if not isinstance(node, yaml.ScalarNode):
         raise BadExamples(f"{file}:{_line(node)}: examples is neither a text nor a list")
-    first = _line(node) + (1 if node.style in ("|", ">") else 0)
-    for number, text in enumerate(node.value.splitlines(), first):
+    for number, text in enumerate(node.value.splitlines(), _first(node)):
         if not text.strip():
             continue
         if not text.startswith("-"):
@@ -172,6 +171,11 @@ def _mapping(file: Path, node: yaml.Node) -> dict[str, yaml.Node]:
             raise BadExamples(f"{file}:{_line(key)}: {key.value} stands twice")
         out[str(key.value)] = value
     return out
+
+
+def _first(node: yaml.Node) -> int:
+    """The line on which a text itself begins: a block stands below its mark."""
+    return _line(node) + (1 if getattr(node, "style", None) in ("|", ">") else 0)
 
 
 def _line(node: yaml.Node) -> int:

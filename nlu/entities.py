@@ -39,7 +39,7 @@ class EntityFinder:
             said.setdefault(name, {}).update(dict.fromkeys(phrases))
         for example in data.examples:
             for span in example.spans:
-                if not any(n == span.entity and r.fullmatch(span.text) for n, r in self._regexes):
+                if not any(n == span.entity and r.search(span.text) for n, r in self._regexes):
                     said.setdefault(span.entity, {})[span.text] = None
         for name, wordings in ((n, list(w)) for n, w in said.items() if n not in _BUILT_IN):
             values = {data.synonyms.get(plain(phrase), plain(phrase)) for phrase in wordings}
@@ -92,7 +92,8 @@ class EntityFinder:
         if hit := self._phrases.get(phrase) or self._phrases.get(_bare(words)):
             return hit
         if len(words) == 1 and _FUZZY_FROM <= len(phrase) <= 20:
-            near = (p for p in self._fuzzy if OSA.distance(phrase, p, score_cutoff=1) <= 1)
+            # Another last letter is another word more often than a slip: "phoned", "phones".
+            near = (p for p in self._fuzzy if p[:-1] != phrase[:-1] and OSA.distance(phrase, p, score_cutoff=1) <= 1)
             return next((self._phrases[p] for p in near), None)
         return None
 

@@ -6,145 +6,169 @@ import re
 
 from bot.model import Control
 from nlu.text import plain
+from nlu.wordings import any_of
 
 LONGEST_COMMAND = 120
 """Characters beyond which a message is a story, not a command."""
 
-_LEAD = (
-    r"(?:(?:please|pls|plz|hi|hello|hey|hiya|ok|okay|no|yes|look|just|sorry|right|actually|well|oh|so|now|but"
-    r"|then|and"
-    r"|mate|urgently|ffs|for gods sake|for goodness sake|i said|i asked|excuse me|wait|hang on|thanks"
-    r"|can i just|cant i just"
-    r"|i just) )*"
-)
-_TAIL = (
-    r"(?: (?:please|pls|plz|now|asap|today|instead|thanks|thank you|ta|cheers|here|mate|again|urgently"
-    r"|right now|right away"
-    r"|straight away|immediately|quickly|quick|thank u|ffs|for once|at larkspur|if possible"
-    r"|(?:about|regarding|re|who|that|because|cos) .{1,70}))*"
-)
+_LEAD = any_of("""
+    please|pls|plz|hi|hello|hey|hiya|ok|okay|no|yes|look|just|sorry|right|actually|well|oh|so|now|but|then|and|thanks|mate
+    urgently|wait|hang on|excuse me|ffs|for gods sake|for goodness sake
+    i said|i asked|i just|can i just|cant i just
+""")
+_TAIL = any_of("""
+    please|pls|plz|now|asap|today|instead|thanks|thank you|ta|cheers|here|mate|again|urgently|immediately|quickly|quick
+    right now|right away|straight away|ffs|for once|if possible
+    (about|regarding|re|who|that|because|cos) .{1,70}
+""")
 
-# Who is asked for: on its own only a word that can mean nothing else, behind "speak to" almost any.
-_ADJECTIVE = (
-    r"(?:(?:a|an|the|your|ur|my|one of your|some|any|another|actual|real|live|human|proper|genuine|different) )*"
+# Who is asked for. On its own only a word that can mean nothing else; behind "speak to" almost any.
+_KIND = "(?:(?:a|an|the|your|ur|my|one of your|some|any|another|actual|real|live|human|proper|genuine|different) )*"
+_SOLE = any_of("""
+    human|humans|human being|person|real people|agent|agents|advisor|adviser|advisors|operator|representative|rep
+    manager|supervisor|call handler|live chat agent|live chat with a person|someone real|somebody real|real someone
+    customer (service|services|care|support)( (rep|reps|agent|advisor|adviser|team|person|representative))?
+""")
+_TEAM = any_of(
+    """
+    (the |your )?<topic>( (team|department|dept|people))?
+""",
+    topic=any_of("""
+    billing|accounts|payments|collections|sales|retentions|complaints|cancellations|bereavement
+    support|tech support|technical support|broadband|mobile|customer
+"""),
 )
-_SERVICE = (
-    r"customer (?:service|services|care|support)(?: (?:rep|reps|agent|advisor|adviser|team|person|representative))?"
+_ANYONE = any_of(
+    """
+    (<who>|<team>)( (real|human|else|there|in charge|proper|higher up))?
+    (<who>|<team>) (in|on|from|at) ((your|the|ur) )?\\w+( team| department)?
+    """,
+    who=any_of(
+        """
+        <sole>|people|someone|somebody|some one|sombody|anyone|anybody|staff|boss|team
+        member of (your |the )?(staff|team)
+        """,
+        sole=_SOLE,
+    ),
+    team=_TEAM,
 )
-_SOLE = (
-    r"(?:human|humans|human being|person|agent|agents|advisor|adviser|advisors|operator|representative|rep|manager"
-    rf"|supervisor|call handler|live chat agent|live chat with a person|someone real|somebody real|real someone"
-    rf"|real people|{_SERVICE})"
-)
-_TEAM = (
-    r"(?:the |your )?(?:billing|accounts|complaints|cancellations|support|tech support|technical support|sales"
-    r"|retentions"
-    r"|bereavement|collections|payments|broadband|mobile|customer)(?: (?:team|department|dept|people))?"
-)
-_ANYONE = (
-    rf"(?:{_SOLE}|people|someone|somebody|some one|sombody|anyone|anybody|staff|boss|team|human beings"
-    rf"|member of (?:your |the )?(?:staff|team)|{_TEAM})"
-    r"(?: (?:real|human|else|there|in charge|proper|higher up|(?:in|on|from|at) (?:(?:your|the"
-    r"|ur) )?\w+(?: team| department)?))?"
-)
-_MAY = (
-    r"(?:(?:can|could|may|will|would|cant|couldnt) (?:i|you|u|we|someone) (?:please |pls |just |not )?|let me "
-    r"|how (?:do|can|would) i |i )?"
-)
+_MAY = any_of("""
+    (can|could|may|will|would|cant|couldnt) (i|you|u|we|someone) (please |pls |just |not )?
+    let me |how (do|can|would) i |i |
+""")
 _WISH = (
-    r"(?:(?:i|we|id|im|ill|really|just|do|would|rather|much|still|only|also|actually|desperately) )*"
-    r"(?:(?:want|wanna|need|like|demand|insist on|insist|prefer|prefer to|have|got|gotta|rather|asked|asking"
-    r"|trying|waiting)"
-    r"(?: to| 2| for)? )?"
+    "(?:(?:i|we|id|im|ill|really|just|do|would|rather|much|still|only|also|actually|desperately) )*(?:"
+    + any_of("want|wanna|need|like|demand|insist on|insist|prefer|have|got|gotta|rather|asked|asking|trying|waiting")
+    + "(?: to| 2| for)? )?"
 )
-_REACH = (
-    r"(?:(?:speak|speek|spk|spek|talk|tlk|chat|speaking|talking|chatting)(?: (?:to|with|2|too))?"
-    r"|(?:put|pass|get) me (?:through |thru |over |on |on the phone |straight )*(?:to|2|with)|(?:transfer"
-    r"|connect|escalate|redirect|send|hand)"
-    r"(?: me| this| it| us)?(?: over)? (?:to|with|2)|get through to|get hold of|get (?:me )?|give (?:me )?"
-    r"|find (?:me )?"
-    r"|contact|reach|fetch|fetch me) ?"
-)
+_REACH = any_of("""
+    (speak|speek|spk|spek|talk|tlk|chat|speaking|talking|chatting)( (to|with|2|too))?
+    (put|pass|get) me (through |thru |over |on |on the phone |straight )*(to|2|with)
+    (transfer|connect|escalate|redirect|send|hand)( me| this| it| us)?( over)? (to|with|2)
+    get through to|get hold of|contact|reach
+    (get|give|find|fetch)( me)?
+""")
 _HUMAN = re.compile(
-    rf"{_LEAD}(?:"
-    rf"{_ADJECTIVE}{_SOLE}(?: (?:help|support|assistance|chat))?"
-    rf"|(?:i |we )?{_MAY}{_WISH}{_REACH}{_ADJECTIVE}{_ANYONE}"
-    rf"|(?:i )?{_WISH}{_ADJECTIVE}{_SOLE}(?: to (?:help|call me|ring me|contact me|speak to me|sort this"
-    rf"|look at this|deal with this))?"
-    r"|(?:isnt|is|are) there (?:a |an |any )?(?:real |actual |live )?(?:human|humans|person|people"
-    r"|agent)(?: there| here| available| around)?"
-    r"|(?:isnt|is|are) there (?:a |an |any )?(?:real )?(?:human|humans|person|people|agent|someone|somebody"
-    r"|anyone|anybody|no one)"
-    r"(?: there| else| real)? (?:that |who )?(?:i|we) (?:can|could) (?:speak|talk|chat)(?: to| with)?"
-    r"|who can i (?:speak|talk) to"
-    r"|(?:(?:can|could|will|would) (?:you|u|someone|somebody|anyone) )?(?:please |pls )?(?:call|ring"
-    r"|phone) me(?: back)?"
-    r"|(?:i )?(?:want|need|request|book|arrange|like)(?: to request)?(?: a)? (?:call ?back|phone call"
-    r"|call from (?:someone|you))"
-    r"|call ?back|live (?:agent|person|human|chat)"
-    r"|(?:i )?(?:dont|do not|not) (?:want|wanna|like)(?: to)?(?: be)? ?(?:speak|speaking|talk|talking|chat"
-    r"|chatting)(?: to| with)?"
-    r" (?:a |an |this |to a )?(?:bot|robot|machine|computer|chatbot|chat bot|ai)s?"
-    r"|not (?:a |another )?(?:bot|robot|machine|chatbot)"
-    rf"|(?:stop|enough) .{{0,30}}\b(?:bot|robot|machine)\b.{{0,20}} {_SOLE}"
-    rf"){_TAIL}"
+    rf"(?:{_LEAD} )*"
+    + any_of(
+        """
+        <kind><sole>( (help|support|assistance|chat))?
+        (i |we )?<may><wish><reach> <kind><anyone>
+        (i )?<wish><kind><sole>( to (help|(call|ring|contact|speak to) me|(sort|look at|deal with) this))?
+        (isnt|is|are) there (a |an |any )?(real |live )?(humans?|person|people|agent)( (there|here|available))?
+        (isnt|is|are) there (a |an |any )?(real )?<somebody>( there| else)? (that |who )?(i|we) (can|could) <speak>
+        who can i (speak|talk) to
+        ((can|could|will|would) (you|u|someone|somebody|anyone) )?(please |pls )?(call|ring|phone) me( back)?
+        (i |id |i would )?(want|need|request|book|arrange|like)( to request)?( a)? (call ?back|phone call|call from you)
+        call ?back
+        live (agent|person|human|chat)
+        (i )?(dont|do not|not) (want|wanna|like)( to)?( be)? ?<speak> <machine>
+        not <machine>
+        (stop|enough) .{0,30}\\b(bot|robot|machine)\\b.{0,20} <sole>
+        """,
+        kind=_KIND,
+        sole=_SOLE,
+        anyone=_ANYONE,
+        may=_MAY,
+        wish=_WISH,
+        reach=_REACH,
+        somebody=any_of("human|humans|person|people|agent|someone|somebody|anyone|anybody|no one"),
+        speak="(?:speak|speaking|talk|talking|chat|chatting)(?: to| with)?",
+        machine="(?:(?:a|an|this|another) )?(?:bot|robot|machine|computer|chatbot|chat bot|ai)s?",
+    )
+    + rf"(?: {_TAIL})*"
 )
+# "cancel it" and "yes cancel" may well mean the direct debit, so they are left to the open question.
 _STOP = re.compile(
-    rf"(?:no |wait |actually |oh )*cancel(?: please| pls)?|{_LEAD}(?:stop(?: stop)*|stop (?:it|this|that|now"
-    rf"|all|everything|there|here)|sotp|stpo|never ?mind|nvm|nevermind"
-    # "cancel it" and "yes cancel" may well mean the direct debit, so they are left to the open question.
-    r"|(?:just )?forget (?:it|that|about it|about that|i asked|i said anything)|quit|exit|abort"
-    r"|(?:lets |can we |i want to )?(?:start (?:again|over)|restart|begin again)"
-    r"|(?:ive |i have |i )?changed my mind|scrap (?:that|it)|drop it|dont bother|(?:it )?doesnt matter(?: now"
-    r"| any ?more)?"
-    r"|(?:end|close|stop|finish) (?:this |the |our )?(?:chat|conversation|convo)"
-    r"|stop (?:messaging|texting|contacting|bothering) me|stop sending me (?:messages|texts)|unsubscribe)"
-    r"(?: (?:please|pls|plz|now|thanks|thank you|then|mate|doesnt matter|cheers|ta|for now|ok))*"
+    any_of(
+        """
+        (no |wait |actually |oh )*cancel( please| pls)?
+        (<lead> )*<stop>( <tail>)*
+        """,
+        lead=_LEAD,
+        stop=any_of("""
+            stop( stop)*|stop (it|this|that|now|all|everything|there|here)|sotp|stpo
+            never ?mind|nvm|(just )?forget (it|that|about it|about that|i asked|i said anything)
+            quit|exit|abort|unsubscribe|scrap (that|it)|drop it|dont bother|(it )?doesnt matter( now| any ?more)?
+            (lets |can we |i want to )?(start (again|over)|restart|begin again)
+            (ive |i have |i )?changed my mind
+            (end|close|stop|finish) (this |the |our )?(chat|conversation|convo)
+            stop (messaging|texting|contacting|bothering) me|stop sending me (messages|texts)
+        """),
+        tail=any_of("please|pls|plz|now|thanks|thank you|then|mate|doesnt matter|cheers|ta|for now|ok"),
+    )
 )
 _HINT = re.compile(
-    r"stop|sotp|stpo|mind|nvm|forget|quit|exit|abort|cancel|start|begin|scrap|drop it|bother|matter|chat"
-    r"|convers|convo"
-    r"|unsubscribe|human|person|agent|advis|operator|rep|manager|supervisor|handler|customer|speak|speek|spe?k"
-    r"|talk|tlk"
-    r"|someone|somebody|anyone|sombody|some one|people|staff|boss|team|call|ring me|phone|billing|bot|machine"
-    r"|through|thru|real"
+    any_of("""
+        stop|sotp|stpo|mind|nvm|forget|quit|exit|abort|cancel|start|begin|scrap|drop it|bother|matter|chat|conv|unsub
+        human|person|agent|advis|operator|rep|manager|supervisor|handler|customer|spe?e?a?k|talk|tlk|call|ring me|phone
+        some ?one|somebody|sombody|anyone|people|staff|boss|team|billing|bot|machine|through|thru|real
+    """)
 )
 
-_PLEASE = (
-    r"please|pls|plz|mate|love|pal|then|all right|alright|hmm+|mm+|well|oh|um+|erm?|now|just|so|actually|i think"
-    r"|for me|thats"
+_FILL = any_of("""
+    please|pls|plz|mate|love|pal|then|all right|alright|hmm+|mm+|well|oh|um+|erm?|now|just|so|actually
+    i think|for me|thats
+""")
+_THANKS = any_of("thanks|thank you|thank u|thx|ta|cheers|ty")
+_WEAK = any_of(
+    "ok|okay|k|kk|okey dokey|okie dokie|all right then|alright then|right|fine|great|cool|good|perfect|lovely"
 )
-_THANKS = r"thanks|thank you|thank u|thx|ta|cheers|ty"
-_WEAK = r"ok|okay|k|kk|okey dokey|okie dokie|all right then|alright then|right|fine|great|cool|good|perfect|lovely"
-_YES = (
-    r"yes|yess+|yeah|yeh|yea|yep|yup|ya|yh|ye|yez|aye|y|sure|sure thing|go on|go ahead|go for it|do it|do that"
-    r"|please do|i do"
-    r"|i am|im sure|i am sure|sure am|correct|thats correct|thats right|that is right|that is correct|thats the one"
-    r"|that one|absolutely|definitely|certainly|of course|course|sounds good|sounds right|thats fine|fine by me"
-    r"|confirm|i confirm|confirmed|agreed|i agree|carry on|crack on|proceed|continue|why not|happy with that"
-    r"|exactly|indeed"
-    r"|too right|by all means|affirmative|i want that|👍|✅|👌|✔"
-)
-_NO = (
-    r"no|nope|nah+|naw|nay|n|no way|no chance|not now|not yet|not really|not today|never|negative|dont|do not"
-    r"|dont do it"
-    r"|dont do that|do not do it|do not do that|dont want to|i dont want to|i dont want that|i dont want it"
-    r"|i dont|i do not|id rather not"
-    r"|rather not|not that|not that one|not it|wrong|wrong one|thats wrong|thats not right|that isnt right|incorrect"
-    r"|thats not it|thats the wrong one|none|none of them|none of those|none of these|neither|leave it"
-    r"|leave it as it is"
-    r"|keep it|keep it as it is|dont cancel it|dont cancel|do not cancel it|im not sure|not sure|absolutely not"
-    r"|certainly not"
-    r"|definitely not|of course not|better not|i am not|im not|👎|❌|🙅"
-)
+_YES = any_of("""
+    yes|yess+|yeah|yeh|yea|yep|yup|ya|yh|ye|yez|aye|y|sure|sure thing|sure am|👍|✅|👌|✔
+    go on|go ahead|go for it|do it|do that|please do|carry on|crack on|proceed|continue|i want that
+    i do|i am|im sure|i am sure|correct|exactly|indeed|absolutely|definitely|certainly|of course|course|affirmative
+    thats (correct|right|the one|fine)|that is (right|correct)|that one|fine by me|sounds (good|right)
+    confirm|i confirm|confirmed|agreed|i agree|why not|happy with that|too right|by all means
+""")
+_NO = any_of("""
+    no|nope|nah+|naw|nay|n|no way|no chance|not (now|yet|really|today)|never|negative|👎|❌|🙅
+    dont|do not|(dont|do not) (do|cancel) (it|that)|dont cancel
+    (i )?dont want (to|that|it)|i dont|i do not|i am not|im not
+    (id )?rather not|better not|(im )?not sure|(absolutely|certainly|definitely|of course) not
+    not (that|that one|it)|wrong|wrong one|thats wrong
+    thats not (right|it)|that isnt right|thats the wrong one|incorrect
+    none|none of (them|those|these)|neither|(leave|keep) it( as it is)?
+""")
 _AFFIRM = re.compile(
-    rf"(?:(?:{_PLEASE}|{_WEAK}|{_THANKS}) )*(?:(?:{_YES})(?: (?:{_YES}|{_WEAK}|{_PLEASE}|{_THANKS}"
-    r"|cancel (?:it|that|that one)))*)"
-    rf"|(?:(?:{_WEAK})(?: (?:{_WEAK}|{_PLEASE}))*)"
+    any_of(
+        """
+        ((<fill>|<weak>|<thanks>) )*<yes>( (<yes>|<weak>|<fill>|<thanks>|cancel (it|that|that one)))*
+        <weak>( (<weak>|<fill>))*
+        """,
+        fill=_FILL,
+        weak=_WEAK,
+        thanks=_THANKS,
+        yes=_YES,
+    )
 )
 _DENY = re.compile(
-    rf"(?:(?:{_PLEASE}|ok|okay|yeah|sorry|right|thanks) )*(?:{_NO})(?: (?:{_NO}|{_PLEASE}|{_THANKS}|thats ok"
-    rf"|im ok|im good|im fine))*"
+    any_of(
+        "((<fill>|ok|okay|yeah|sorry|right|thanks) )*<no>( (<no>|<fill>|<thanks>|thats ok|im ok|im good|im fine))*",
+        fill=_FILL,
+        thanks=_THANKS,
+        no=_NO,
+    )
 )
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

@@ -71,7 +71,7 @@ def trust(examples: Sequence[Example], labels: Sequence[str]) -> Fit:
     """Sharpness and threshold from scores on utterances that the scoring model has not seen."""
     margins = unseen(examples, labels)
     seen = ~np.isnan(margins).any(axis=1)
-    if not seen.any():
+    if not labels or not seen.any():
         return Fit()
     margins = margins[seen]
     meant = np.array([labels.index(e.intent) for e in examples])[seen]

@@ -1,0 +1,167 @@
+"""Entities: what was written, where, and what it stands for."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from nlu.data import NluData, load
+from nlu.entities import EntityFinder
+from nlu.text import plain
+
+BRAND = Path(__file__).parents[2] / "brands" / "larkspur" / "nlu"
+
+
+@pytest.fixture(scope="module")
+def data() -> NluData:
+    return load([BRAND / "nlu.yml"])
+
+
+@pytest.fixture(scope="module")
+def find(data: NluData) -> EntityFinder:
+    return EntityFinder(data, lambda: date(2026, 11, 22))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("my October bill", "2026-10"),
+        ("octobers bill", "2026-10"),
+        ("November's", "2026-11"),
+        ("the december one", "2025-12"),
+        ("december 2024", "2024-12"),
+        ("last month", "2026-10"),
+        ("LAST MONTH'S bill", "2026-10"),
+        ("the month before last", "2026-09"),
+        ("this month", "2026-11"),
+        ("next month", "2026-12"),
+        ("3 months ago", "2026-08"),
+        ("two months back", "2026-09"),
+        ("sept", "2026-09"),
+        ("ocotber", "2026-10"),
+        ("febuary", "2026-02"),
+        ("May", "2026-05"),
+        ("my may bill", "2026-05"),
+        ("in march", "2026-03"),
+        ("may's bill", "2026-05"),
+    ],
+)
+def test_months(find: EntityFinder, text: str, value: str) -> None:
+    (month,) = find(text)
+    assert (month.name, month.value) == ("month", value)
+
+
+@pytest.mark.parametrize(
+    "text", ["may i see my bill", "you may not", "can i march in", "it may be late", "marching", "deck"]
+)
+def test_words_that_only_look_like_months(find: EntityFinder, text: str) -> None:
+    assert find(text) == ()
+
+
+def test_months_count_from_the_clock(data: NluData) -> None:
+    day = date(2027, 1, 3)
+    find = EntityFinder(data, lambda: day)
+    assert [e.value for e in find("last month and january and february")] == ["2026-12", "2027-01", "2026-02"]
+    day = date(2027, 3, 1)
+    assert [e.value for e in find("last month")] == ["2027-02"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pence"),
+    [
+        ("£14.20", 1420),
+        ("£14.2", 1420),
+        ("£14", 1400),
+        ("£1,250.05", 125005),
+        ("£61.20p", 6120),
+        ("14.20", 1420),
+        ("it was 14.20.", 1420),
+        ("14 pounds 20", 1420),
+        ("14 pounds and 20p", 1420),
+        ("fourteen pounds fifty", 1450),
+        ("20 quid", 2000),
+        ("twenty-five quid", 2500),
+        ("a hundred pounds", 10000),
+        ("a tenner", 1000),
+        ("fiver", 500),
+        ("50p", 50),
+        ("fifty pence", 50),
+        ("GBP 30", 3000),
+    ],
+)
+def test_amounts_in_pence(find: EntityFinder, text: str, pence: int) -> None:
+    (amount,) = find(text)
+    assert (amount.name, amount.value, type(amount.value)) == ("amount", pence, int)
+
+
+@pytest.mark.parametrize(
+    "text", ["at 10.30am", "2.50gb", "1.234.567", "22.11.2026", "14", "5 people", "4g", "option 2"]
+)
+def test_numbers_that_are_no_sums(find: EntityFinder, text: str) -> None:
+    assert find(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("cancel my DD for the phone", "mobile"),
+        ("cancel phone insurance", "insurance"),
+        ("the wi-fi one", "broadband"),
+        ("my brodband", "broadband"),
+        ("my moblie", "mobile"),
+        ("the handset's", "handset"),
+        ("the mobile ending in 412", "mobile ending 412"),
+        ("the one ending 412", "ending 412"),
+        ("the 412 one", "412"),
+    ],
+)
+def test_services(find: EntityFinder, text: str, value: str) -> None:
+    (service,) = find(text)
+    assert (service.name, service.value) == ("service", value)
+
+
+def test_a_verb_is_not_a_misspelt_service(find: EntityFinder) -> None:
+    assert find("who have i phoned") == ()
+
+
+def test_reference_in_capitals(find: EntityFinder) -> None:
+    (reference,) = find("what is dd-7781")
+    assert (reference.name, reference.value, reference.text) == ("reference", "DD-7781", "dd-7781")
+
+
+def test_several_in_order_with_spans(find: EntityFinder) -> None:
+    text = "No, the mobile one, and the March bill was £14.20"
+    found = find(text)
+    assert [(e.name, e.value) for e in found] == [("service", "mobile"), ("month", "2026-03"), ("amount", 1420)]
+    assert [text[e.start : e.end] for e in found] == ["mobile", "March", "£14.20"] == [e.text for e in found]
+
+
+def test_every_annotation_of_the_brand_is_found(data: NluData, find: EntityFinder) -> None:
+    annotated = [(e, s) for e in data.examples for s in e.spans]
+    assert len(annotated) > 200
+    for example, span in annotated:
+        places = {(e.name, e.start, e.end) for e in find(example.text)}
+        assert (span.entity, span.start, span.end) in places, example.where
+
+
+def test_an_entity_known_by_annotation_alone(tmp_path: Path) -> None:
+    file = tmp_path / "nlu.yml"
+    file.write_text(
+        'version: "3.1"\nnlu:\n- intent: meter\n  examples: |\n    - read my [gas](fuel) meter\n'
+        '    - my [leccy]{"entity": "fuel", "value": "electricity"} reading\n- intent: other\n  examples: |\n    - no\n'
+    )
+    find = EntityFinder(load([file]), date.today)
+    assert [(e.name, e.value) for e in find("the leccy and the GAS")] == [("fuel", "electricity"), ("fuel", "gas")]
+
+
+def test_a_regex_without_groups_keeps_what_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "nlu.yml"
+    file.write_text('version: "3.1"\nnlu:\n- regex: postcode\n  examples: |\n    - \\b[a-z]{2}\\d \\d[a-z]{2}\\b\n')
+    (found,) = EntityFinder(load([file]), date.today)("at LS1 4AP now")
+    assert (found.name, found.value, found.start, found.end) == ("postcode", "LS1 4AP", 3, 10)
+
+
+def test_plain_takes_apostrophes_and_marks_away() -> None:
+    assert plain("  Can’t — WON'T, pay!! ") == "cant wont pay"
