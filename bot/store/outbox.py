@@ -10,6 +10,8 @@ from bot.store.codec import OPEN, address_of, dump, moment, moment_or_none, outb
 from bot.store.procedure import Procedure, Wake
 
 PASSED = "a person has taken over"
+WITHHELD = ("a person holds the conversation", "the bot holds the conversation")
+"""Why a row is withheld as it is written: said by the bot, said by an agent."""
 
 _READY = (
     "SELECT id, brand, connection, channel, user_id, kind, thread, party, last_inbound_at, locale, out_epoch, :db_now"
@@ -59,13 +61,13 @@ _ENTRY = (
     " VALUES (:id, :pos, 'system', 'receipt', :body, :ref, :person, :case_id, :at)"
 )
 # The head, and the first of an agent's rows, which passes a head of the bot's that waits for its retry.
-NEXT_DUE = (
-    "(SELECT min(w) FROM (SELECT * FROM (SELECT coalesce(held, {now}) AS w FROM outbound WHERE conversation = {id}"
-    " AND status = 'queued' ORDER BY seq, n LIMIT 1) AS a UNION ALL SELECT * FROM (SELECT coalesce(held, {now}) AS w"
-    " FROM outbound WHERE conversation = {id} AND status = 'queued' AND purpose = 'agent' ORDER BY seq, n LIMIT 1) AS b)"
+_NEXT_DUE = (
+    "(SELECT min(w) FROM (SELECT * FROM (SELECT coalesce(held, :db_now) AS w FROM outbound WHERE conversation = :id"
+    " AND status = 'queued' ORDER BY seq, n LIMIT 1) AS a UNION ALL SELECT * FROM (SELECT coalesce(held, :db_now) AS w"
+    " FROM outbound WHERE conversation = :id AND status = 'queued' AND purpose = 'agent' ORDER BY seq, n LIMIT 1) AS b)"
     " AS waiting)"
 )
-_NEXT = "UPDATE conversation SET out_due = " + NEXT_DUE.format(now=":db_now", id=":id") + " WHERE id = :id"
+_NEXT = f"UPDATE conversation SET out_due = {_NEXT_DUE} WHERE id = :id"
 _NEXT_UNLESS_SENDING = _NEXT + (
     " AND NOT EXISTS (SELECT 1 FROM outbound WHERE conversation = :id AND status = 'sending')"
 )

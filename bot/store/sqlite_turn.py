@@ -13,7 +13,7 @@ from bot.ports import Claim, Sql, Work
 from bot.store.claims import CLAIMED, NEXT, Said, allowed, claim_after, claim_of, control_after
 from bot.store.codec import CUSTOMER_KINDS, dump, key_hash, shown_body
 from bot.store.drive import drive, run
-from bot.store.outbox import pass_party
+from bot.store.outbox import WITHHELD, pass_party
 from bot.store.sqlite_writer import Touch
 
 _SEEN = "INSERT OR IGNORE INTO seen (connection, key_hash, at) VALUES (?, ?, ?)"
@@ -68,8 +68,8 @@ _COMMIT = (
     f" control_seq = CASE WHEN control_seq > ?9 THEN control_seq END{_FENCE}"
 )
 _OUTBOUND = (
-    "INSERT INTO outbound (conversation, seq, n, purpose, status, body, reason, person, case_id, expires_at, created_at,"
-    " sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO outbound (conversation, seq, n, purpose, status, body, reason, person, case_id, expires_at,"
+    " created_at, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _OUT_DUE = "UPDATE conversation SET out_due = ?2 WHERE id = ?1 AND out_due IS NULL"
 _OUT_DUE_AGENT = (
@@ -235,10 +235,6 @@ class Writing:
     def _passed(self, con: sqlite3.Connection, standing: Any) -> Any:
         held = con.execute("SELECT party, party_epoch FROM conversation WHERE id = ?", (self.claim.conversation,))
         return (*held.fetchone(), *standing[2:])
-
-
-WITHHELD = ("a person holds the conversation", "the bot holds the conversation")
-"""Why a row is withheld: said by the bot, said by an agent."""
 
 
 def change(

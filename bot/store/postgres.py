@@ -1,0 +1,300 @@
+"""The store for more than one machine: PostgreSQL, any number of workers, one statement a step on the hot path."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+import asyncpg
+
+from bot.errors import Conflict, Fenced, SchemaBehind, StoreUnavailable
+from bot.model import Accepted, Address, Control, Entry, Inbound
+from bot.ports import Claim, Clock, OutboxClaim, Sql, Work
+from bot.store import outbox, postgres_sql, turns
+from bot.store.claims import claim_after, claim_of, control_after, held_until, said_rows
+from bot.store.codec import CUSTOMER_KINDS, dump, entry_of, epoch, key_hash, shown_body
+from bot.store.faults import POSTGRES_ERRORS, from_postgres
+from bot.store.named import positional, row_of
+from bot.store.postgres_listen import Listener
+from bot.store.postgres_run import drive, run, wake
+from bot.store.procedure import Procedure
+from bot.store.revision import VERSION, require
+from bot.store.system_clock import SystemClock
+from bot.store.wake import Hub, LocalWatch
+
+T = TypeVar("T")
+
+TRIES = 4
+"""How often a transaction is tried that the database ended to break a deadlock."""
+
+PATIENCE = 10.0
+"""Seconds that a step waits for the database before the store counts as unavailable."""
+
+
+class PostgresStore:
+    """See `bot.ports.Store`."""
+
+    def __init__(self, pool: Any, url: str, *, clock: Clock, log_channels: frozenset[str]) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._log_channels = log_channels
+        self._hub = Hub()
+        self._listener = Listener(url, self._hub)
+        self._listener.start()
+
+    async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
+        """Write an inbound with its log entry; a known key changes nothing. Raises `Conflict`."""
+        async with self._connection() as con:
+            accepted = await self._accept(con, inbound, control)
+        self._touch_log(accepted, inbound)
+        return accepted
+
+    async def change(self, statements: Sequence[Sql], inbounds: Sequence[Inbound] = ()) -> tuple[Accepted, ...]:
+        """Apply statements and accept inbounds, all or nothing. Raises `Conflict`."""
+
+        async def apply(con: Any) -> tuple[Accepted, ...]:
+            for statement in statements:
+                await run(con, statement)
+            return tuple([await self._accept(con, inbound, None) for inbound in inbounds])
+
+        done = await self._transaction(apply)
+        for accepted, inbound in zip(done, inbounds, strict=True):
+            self._touch_log(accepted, inbound)
+        return done
+
+    async def query(self, text: str, **values: Any) -> list[dict[str, Any]]:
+        """A SELECT's rows by column name."""
+        translated, arguments = positional(text, values)
+        async with self._connection() as con:
+            return [row_of(record) for record in await con.fetch(translated, *arguments)]
+
+    async def claim(self, limit: int, *, lease: float, release: int = 1) -> list[Claim]:
+        """Take up to `limit` ready conversations for `lease` seconds."""
+        until = held_until(lease)
+        async with self._connection() as con:
+            rows = [tuple(row) for row in await con.fetch(postgres_sql.CLAIM, limit, release, lease)]
+            for place, row in enumerate(rows):
+                if row[20] is None:  # It came while the claim waited for the row, so the claim's join missed it.
+                    rows[place] = (*row[:20], *await con.fetchrow(postgres_sql.WAITING, row[0], row[11] + 1))
+        return [claim_of(row, epoch=row[7], tries=row[14], until=until) for row in rows]
+
+    async def renew(self, claim: Claim, *, lease: float) -> Claim:
+        """Extend the lease. Raises `Fenced`."""
+        return await self._drive(lambda: turns.renew(claim, lease, held_until(lease)))
+
+    async def checkpoint(self, claim: Claim, work: Work) -> Control | None:
+        """Write a part of the turn. Raises `Fenced`, `Conflict`."""
+        row = await self._write(postgres_sql.CHECKPOINT, claim, work, 0.0)
+        return control_after(row[5], row[6], claim.seq + 1)
+
+    async def commit(self, claim: Claim, work: Work, *, lease: float) -> Claim | None:
+        """Write the rest of the turn; the next claim if another inbound waits. Raises `Fenced`, `Conflict`."""
+        until = held_until(lease)
+        row = await self._write(postgres_sql.COMMIT, claim, work, lease)
+        if row[9] <= claim.seq:
+            return None
+        standing, inbound = row[:8], row[10:16]
+        if inbound[0] is None or work.party is not None:
+            async with self._connection() as con:
+                inbound = await con.fetchrow(postgres_sql.WAITING, claim.conversation, claim.seq + 1)
+                standing = (*await con.fetchrow(postgres_sql.PARTY, claim.conversation), *standing[2:])
+        return claim_after(claim, work.state, standing, inbound, until)
+
+    async def release(self, claim: Claim, *, delay: float, failed: bool = True) -> None:
+        """Give the conversation back, ready again in `delay` seconds."""
+        await self._drive(lambda: turns.release(claim, delay, failed))
+
+    async def claim_outbox(self, limit: int, *, lease: float) -> list[OutboxClaim]:
+        """Take the heads of up to `limit` outboxes and mark them as being sent."""
+        return await self._drive(lambda: outbox.claim_outbox(limit, lease))
+
+    async def sent(self, held: OutboxClaim, *, platform_id: str, at: datetime) -> None:
+        """The row was sent. Raises `Fenced`."""
+        ref = f"{held.seq}.{held.n}"
+        body = dump({"ref": ref, "status": "sent"})
+        ids = (held.conversation, held.epoch, held.seq, held.n)
+        async with self._connection() as con:
+            if await con.fetchrow(postgres_sql.SENT, *ids, platform_id, epoch(at), body, ref) is None:
+                raise Fenced
+        self._hub.touch((f"log:{held.conversation}", "outbox"))
+
+    async def unsent(self, held: OutboxClaim, *, delay: float, reason: str, uncertain: bool) -> None:
+        """Try again in `delay` seconds. Raises `Fenced`."""
+        await self._drive(lambda: outbox.unsent(held, delay, reason, uncertain))
+
+    async def dead(self, held: OutboxClaim, *, status: Literal["dead", "expired", "withheld"], reason: str) -> None:
+        """The row and the rest of its turn will not be sent. Raises `Fenced`."""
+        await self._drive(lambda: outbox.dead(held, status, reason, self._at()))
+
+    async def due_timers(self, now: datetime, limit: int = 100) -> int:
+        """Turn due timers into inbounds, one transaction each; returns how many."""
+        async with self._connection() as con:
+            due = await run(con, turns.due_timers(now, limit))
+        fired = 0
+        for conversation, op, at in due:
+
+            async def fire(con: Any, conversation: str = conversation, op: str = op, at: float = at) -> bool:
+                taken = await run(con, turns.fire(conversation, op, at))
+                # No row: another worker was first. No conversation: it was erased, and its timer goes with it.
+                if not taken or await con.fetchrow(postgres_sql.EXISTS, conversation) is None:
+                    return False
+                inbound = turns.timer_inbound(conversation, op, at, now)
+                return (await self._accept(con, inbound, None)).fresh
+
+            fired += await self._transaction(fire)
+        return fired
+
+    async def entries(self, conversation: str, *, after: int = 0, limit: int = 500) -> list[Entry]:
+        """The log behind position `after`, in order."""
+        async with self._connection() as con:
+            rows = await con.fetch(postgres_sql.ENTRIES, conversation, after, limit)
+        return [entry_of(*row) for row in rows]
+
+    async def conversation_of(self, address: Address) -> str:
+        """The conversation's id for this address, made if it is new."""
+        return await self._drive(lambda: turns.conversation_of(address, self._at()))
+
+    def watch(self, topic: str) -> LocalWatch:
+        """Woken when the topic is touched in any process."""
+        return self._hub.watch(topic)
+
+    async def database_now(self) -> float:
+        """Epoch seconds by the database."""
+        async with self._connection() as con:
+            now: float = await con.fetchval(postgres_sql.DATABASE_NOW)
+            return now
+
+    async def close(self) -> None:
+        """Finish what is under way and close."""
+        await self._listener.close()
+        await self._pool.close()
+
+    def _at(self) -> float:
+        return epoch(self._clock.now())
+
+    def _touch_log(self, accepted: Accepted, inbound: Inbound) -> None:
+        if accepted.fresh and inbound.kind in CUSTOMER_KINDS:
+            self._hub.touch((f"log:{accepted.conversation}",))
+
+    async def _accept(self, con: Any, inbound: Inbound, control: Control | None) -> Accepted:
+        at = epoch(inbound.at)
+        key, address = inbound.key, inbound.address
+        shown = inbound.kind in CUSTOMER_KINDS
+        values = (
+            key_hash(key), at, int(shown), inbound.locale, at if shown else None, control, inbound.kind, key,
+            inbound.text, dump(inbound.data) if inbound.data else "{}", shown_body(inbound) if shown else "",
+        )  # fmt: skip
+        if inbound.conversation is not None:
+            row = await con.fetchrow(postgres_sql.ACCEPT_BY_ID, *values, inbound.conversation)
+            first: tuple[str, ...] = (postgres_sql.FIRST_BY_ID, key, inbound.conversation)
+        elif address is not None:
+            parts = (address.brand, address.connection, address.channel, address.kind, address.user, address.thread)
+            row = await con.fetchrow(postgres_sql.ACCEPT_BY_ADDRESS, *values, uuid4().hex, *parts)
+            first = (postgres_sql.FIRST_BY_ADDRESS, key, address.connection, address.user, address.thread)
+        else:
+            raise Conflict("An inbound names an address or a conversation.")
+        if row is not None:
+            return Accepted(row[0], row[1], row[2], True)
+        known = await con.fetchrow(*first)
+        if known is None and inbound.conversation is not None:
+            raise Conflict(f"There is no conversation {inbound.conversation}.")
+        conversation, seq, pos = known or ("", 0, 0)
+        return Accepted(conversation, seq or 0, pos or 0, False)
+
+    async def _write(self, text: str, claim: Claim, work: Work, lease: float) -> Any:
+        said = said_rows(work.rows, claim.seq)
+        log = claim.address.channel in self._log_channels
+        purposes = [row[1] for row in said]
+        queued = set() if log else set(purposes)
+        at = self._at()
+        values = (
+            work.state, work.needs, len(said), work.person, work.case_id, work.locale, claim.conversation, claim.epoch,
+            claim.seq, lease, [row[0] for row in said], purposes, [row[2] for row in said], [row[3] for row in said],
+            [row[4] for row in said], work.party or "", log, at,
+            bool(queued & {"reply", "proactive"}), "agent" in queued, "closure" in queued,
+        )  # fmt: skip
+
+        async def write(con: Any) -> Any:
+            row = await con.fetchrow(text, *values)
+            if row is None:
+                raise Fenced
+            for statement in work.changes:
+                await run(con, statement)
+            if work.party is not None:
+                await drive(con, outbox.pass_party(claim.conversation, work.party, claim.seq, at))
+            if work.changes or work.party is not None:
+                await wake(con, f"log:{claim.conversation}")
+            return tuple(row)
+
+        if work.changes or work.party is not None:
+            row = await self._transaction(write)
+        else:
+            async with self._connection() as con:
+                row = await write(con)
+        if said or work.changes:
+            self._hub.touch((f"log:{claim.conversation}",))
+        return row
+
+    async def _drive(self, procedure: Callable[[], Procedure[T]]) -> T:
+        result, logs = await self._transaction(lambda con: drive(con, procedure()))
+        self._hub.touch(logs)
+        return result
+
+    async def _transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        for last in range(TRIES - 1, -1, -1):
+            try:
+                async with self._connection() as con, con.transaction():
+                    return await work(con)
+            except _Again:
+                if not last:
+                    raise
+        raise StoreUnavailable  # pragma: no cover - the loop returns or raises
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with self._pool.acquire(timeout=PATIENCE) as con:
+                yield con
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+            raise _Again(f"({error})") from error
+        except POSTGRES_ERRORS as error:
+            raise from_postgres(error) from error
+
+
+class _Again(StoreUnavailable):
+    """The database ended this transaction to break a deadlock; the same may work at once."""
+
+
+async def _keep(_con: Any) -> None:
+    # asyncpg's own reset costs a round trip a step; we leave nothing behind in a session that would need it.
+    return
+
+
+async def open_postgres(
+    url: str, *, clock: Clock | None = None, log_channels: frozenset[str] = frozenset(), connections: int = 10
+) -> PostgresStore:
+    """Open a migrated database. Raises `SchemaBehind`, `StoreUnavailable`."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            command_timeout=PATIENCE,
+            statement_cache_size=500,
+            max_cached_statement_lifetime=0,
+            reset=_keep,
+            server_settings={"application_name": "parley"},
+        )
+        try:
+            require(await pool.fetchval(VERSION))
+        except BaseException:
+            pool.terminate()
+            raise
+    except asyncpg.UndefinedTableError as error:
+        raise SchemaBehind("(It has no schema yet.)") from error
+    except POSTGRES_ERRORS as error:
+        raise from_postgres(error) from error
+    return PostgresStore(pool, url, clock=clock or SystemClock(), log_channels=log_channels)
