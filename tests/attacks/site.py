@@ -175,12 +175,14 @@ class Site:
 
     async def approve(self, browser: Browser, user: str = "dl_ana", sub: str = "ana") -> str:
         """Approve the action the straight way; returns the grant."""
-        _, url = await self.begin_step_up(user)
+        begun, url = await self.begin_step_up(user)
         page = await browser.press(await browser.get(url))
         if page.heading == "Who are you today?":
             page = await browser.sign_in(page, sub)
         assert page.heading == "Approved", (page.status, page.text)
-        return str((await self.signals())[-1]["outcome"]["grant"])
+        [grant] = await self.store.query("SELECT id FROM step_up_grant WHERE txn = :txn", txn=begun.transaction)
+        assert [one["outcome"].get("grant") for one in await self.signals()].count(grant["id"]) == 1
+        return str(grant["id"])
 
     async def standing(self, user: str = "dl_ana") -> Standing:
         return await self.auth.identity.standing(self.address(user), self.clock.now())
@@ -244,7 +246,7 @@ async def site(
     app.add_routes([*auth.routes(), *serve("/ui", FOLDER)])
     app.add_subapp("/idp", idp.app())
     server = TestServer(app, host="127.0.0.1", port=port)
-    await server.start_server()
+    await server.start_server(access_log=None)
     here = Site(held, clock, auth, idp, origin)
     try:
         yield here
