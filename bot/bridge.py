@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import msgspec
 from botbuilder.core import BotAdapter, StatePropertyAccessor, TurnContext
-from botbuilder.dialogs import Dialog, DialogContext, DialogInstance, DialogSet, DialogState, DialogTurnStatus
+from botbuilder.dialogs import Dialog, DialogContext, DialogInstance, DialogSet, DialogTurnStatus
 from botbuilder.dialogs.choices import Choice as PromptChoice
 from botbuilder.dialogs.choices import ListStyle
+from botbuilder.dialogs.memory import DialogStateManager
 from botbuilder.dialogs.prompts import PromptOptions
 from botbuilder.schema import (
     Activity,
@@ -103,21 +105,7 @@ class Bridge:
 
     def context(self, scope: Scope) -> TurnContext:
         """A TurnContext for this turn."""
-        inbound, address = scope.claim.inbound, scope.claim.address
-        activity = Activity(
-            type=ActivityTypes.message if inbound.kind in ("message", "press") else ActivityTypes.event,
-            id=f"{scope.conversation}.{scope.claim.seq}",
-            text=inbound.text,
-            channel_id=address.channel,
-            locale=scope.locale,
-            from_property=ChannelAccount(id=address.user, role="user"),
-            recipient=ChannelAccount(id=address.connection, role="bot"),
-            conversation=ConversationAccount(id=scope.conversation),
-            timestamp=inbound.at,
-        )
-        context = TurnContext(self._adapter, activity)
-        context.turn_state[SCOPE] = scope
-        return context
+        return _Turn(self._adapter, scope)
 
     async def begin(self, stack: Stack, scope: Scope, context: TurnContext, dialog: str, args: dict[str, Any]) -> Any:
         """Begin a dialog on a stack; returns its result if it has ended already."""
@@ -135,7 +123,7 @@ class Bridge:
         return None
 
     def _on(self, stack: Stack, context: TurnContext) -> DialogContext:
-        return DialogContext(self._set, context, DialogState(stack))
+        return _Context(self._set, context, stack)
 
     def encode(self, stacks: Sequence[Stack], **rest: Any) -> bytes:
         """All stacks as JSON; raises `NotPlain` naming dialog and key."""
@@ -154,6 +142,62 @@ class Bridge:
             for stack in raw.get("k", ())
         ]
         return stacks, raw
+
+
+class _Context(DialogContext):  # type: ignore[misc]
+    """A DialogContext that builds its memory scopes (most of its cost) only for a dialog that asks for them."""
+
+    def __init__(self, dialogs: DialogSet, turn_context: TurnContext, stack: Stack) -> None:
+        self._turn_context = turn_context
+        self._dialogs = dialogs
+        self._stack = stack
+        self.services: dict[str, Any] = {}
+        self.parent = None
+
+    @cached_property
+    def state(self) -> DialogStateManager:
+        """botbuilder's view of the scopes."""
+        return DialogStateManager(self)
+
+
+class _Turn(TurnContext):  # type: ignore[misc]
+    """A TurnContext whose Activity is built only for a dialog that asks for it."""
+
+    def __init__(self, adapter: Adapter, scope: Scope) -> None:
+        self._scope = scope
+        self._activity: Activity | None = None
+        self.adapter = adapter
+        self.responses: list[Activity] = []
+        self._services: dict[str, Any] = {}
+        self._on_send_activities: list[Any] = []
+        self._on_update_activity: list[Any] = []
+        self._on_delete_activity: list[Any] = []
+        self._responded = False
+        self._turn_state: dict[str, Any] = {}
+        self.buffered_reply_activities: list[Activity] = []
+        self.turn_state[SCOPE] = scope
+
+    @property
+    def activity(self) -> Activity:
+        """The message, as botbuilder's own dialogs read it."""
+        if self._activity is None:
+            self._activity = _activity(self._scope)
+        return self._activity
+
+
+def _activity(scope: Scope) -> Activity:
+    inbound, address = scope.claim.inbound, scope.claim.address
+    return Activity(
+        type=ActivityTypes.message if inbound.kind in ("message", "press") else ActivityTypes.event,
+        id=f"{scope.conversation}.{scope.claim.seq}",
+        text=inbound.text,
+        channel_id=address.channel,
+        locale=scope.locale,
+        from_property=ChannelAccount(id=address.user, role="user"),
+        recipient=ChannelAccount(id=address.connection, role="bot"),
+        conversation=ConversationAccount(id=scope.conversation),
+        timestamp=inbound.at,
+    )
 
 
 def _instance(id: str, state: dict[str, Any]) -> DialogInstance:

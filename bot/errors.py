@@ -9,7 +9,7 @@ class ParleyError(Exception):
     """Something in Parley went wrong."""
 
     def __init__(self, detail: str = "") -> None:
-        said = " ".join(inspect.getdoc(type(self)).split()) if type(self).__doc__ else type(self).__name__
+        said = " ".join((inspect.getdoc(type(self)) or type(self).__name__).split())
         super().__init__(f"{said} {detail}".strip())
         self.detail = detail
 

@@ -148,7 +148,7 @@ class Convo:
             text=text,
             values=values,
             items=tuple(items),
-            label=label,  # type: ignore[arg-type]
+            label=label,
             guess=guess,
             digress=digress,
             expires=expires,

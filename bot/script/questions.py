@@ -13,7 +13,7 @@ from bot.script.drive import Drive, put_private
 from bot.script.frame import op_id, wait_for
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Wait
-from bot.script.scope import Decision, Feed, Waiting
+from bot.script.scope import Feed, Waiting
 from bot.script.values import to_plain
 
 
@@ -66,7 +66,7 @@ async def _fed(op: Op[Any], entry: dict[str, Any], run: Drive, choices: tuple[Ch
 
 def _settle(op: Op[Any], run: Drive, match: Match) -> Done:
     scope = run.scope
-    scope.settles = (op_id(run.frame, op.name), match.chosen)
+    scope.settles = (run.frame["op"], match.chosen)
     if op.verb == "choose":
         run.done(op, match.value, q="choose")
         return Done(chosen(op, match.value))
@@ -105,14 +105,12 @@ def chosen(op: Op[Any], picked: str) -> Any:
 
 
 def _choices(op: Op[Any], run: Drive) -> tuple[Choice, ...]:
+    if op.verb == "ask":
+        return ()
     scope, name = run.scope, op_id(run.frame, op.name)
     if op.verb == "choose":
         return tuple(Choice(i.id, _label(op, i, run), scope.nonce(name, i.id)) for i in op.items)
-    if op.verb == "confirm":
-        return tuple(
-            Choice(side, _side(op, run, side), scope.nonce(name, side)) for side in ("yes", "no")
-        )
-    return ()
+    return tuple(Choice(side, _side(op, run, side), scope.nonce(name, side)) for side in ("yes", "no"))
 
 
 def _side(op: Op[Any], run: Drive, side: str) -> str:

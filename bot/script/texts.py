@@ -90,6 +90,7 @@ class Texts:
             self.messages[locale] = asts
         self._default = next(iter(files))
         self._formatted: dict[tuple[str, str], str] = {}
+        self._simple: dict[tuple[str, str, str | None], tuple[tuple[str, str], ...] | None] = {}
 
     def locale(self, wanted: str | None) -> str:
         """The nearest language there is a catalogue for."""
@@ -117,6 +118,8 @@ class Texts:
         """A text or one of its attributes. A text without variables is formatted once."""
         where = self.locale(locale)
         key = message_id(text)
+        if values and (plain := self._plainly(where, key, attribute, values)) is not None:
+            return plain
         cached = self._formatted.get((where, f"{key}.{attribute}"))
         if cached is not None:
             return cached
@@ -134,6 +137,25 @@ class Texts:
         if errors:
             raise UnknownText(f"{key} ({where}): {errors[0]}")
         return str(said)
+
+    def _plainly(self, where: str, key: str, attribute: str | None, values: Mapping[str, Any]) -> str | None:
+        """The text where it only puts words and small numbers between words, which is most of them; else None."""
+        at = (where, key, attribute)
+        if at not in self._simple:
+            self._simple[at] = _pieces(self.messages[where].get(key), attribute)
+        pieces = self._simple[at]
+        if pieces is None:
+            return None
+        said = []
+        for text, name in pieces:
+            said.append(text)
+            if name:
+                value = values.get(name)
+                if isinstance(value, str) or (type(value) is int and -1000 < value < 1000):
+                    said.append(str(value))
+                else:
+                    return None
+        return "".join(said)
 
     def variables(self, text: str, locale: str) -> set[str]:
         """The variables a text and its attributes use, for the checks at start."""
@@ -175,6 +197,24 @@ class Texts:
             return FluentNone("list") if isinstance(value, FluentNone) else format_list(str(value).split("\x1f"), locale=babel_locale)
 
         return {"MONEY": money, "DATE": day, "MONTH": month, "TIME": clock, "LIST": listing}
+
+
+def _pieces(message: ast.Message | None, attribute: str | None) -> tuple[tuple[str, str], ...] | None:
+    """(words, variable) pairs of a pattern made of nothing else; None for any other pattern."""
+    if message is None:
+        return None
+    found = message if attribute is None else next((a for a in message.attributes if a.id.name == attribute), None)
+    if found is None or found.value is None:
+        return None
+    pieces: list[tuple[str, str]] = []
+    for element in found.value.elements:
+        if isinstance(element, ast.TextElement):
+            pieces.append((element.value, ""))
+        elif isinstance(element, ast.Placeable) and isinstance(element.expression, ast.VariableReference):
+            pieces.append(("", element.expression.id.name))
+        else:
+            return None
+    return tuple(pieces)
 
 
 def _collect(node: Any, found: set[str]) -> None:

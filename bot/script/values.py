@@ -41,8 +41,8 @@ def from_plain(plain: Any, kind: Any, where: str) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
-    return get_type_hints(fn)
+def _hints(of: Any) -> dict[str, Any]:
+    return get_type_hints(of)
 
 
 def return_type(fn: Callable[..., Any]) -> Any:
@@ -52,12 +52,9 @@ def return_type(fn: Callable[..., Any]) -> Any:
 
 def digest(*parts: str | bytes) -> str:
     """A short, stable hash of several parts, unambiguous about where each ends."""
-    h = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        h.update(len(raw).to_bytes(4, "big"))
-        h.update(raw)
-    return h.hexdigest()
+    raw = [part.encode() if isinstance(part, str) else part for part in parts]
+    joined = b"".join([b"%d:%b" % (len(part), part) for part in raw])
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()
 
 
 def canonical(arguments: Mapping[str, Any]) -> bytes:

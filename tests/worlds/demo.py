@@ -69,7 +69,7 @@ class DemoWorld:
     def process(self, wrap: Callable[[Services], Services], store: Store) -> tuple[Host, Bridge]:
         """A fresh process's engine."""
         dialogs = all_dialogs()
-        receipts = EffectReceipts(store, "larkspur")
+        receipts = EffectReceipts(store, "larkspur", self._texts)
         given: dict[type[Any], Any] = {
             services.Accounts: self.demo.accounts,
             services.Billing: self.demo.billing,

@@ -1,0 +1,305 @@
+"""Durable turns per second, beside botbuilder's own way of running the same dialog, in one run.
+
+The pipeline: accept, claim, route, replayed dialog, commit, log, outbound. `replay_commit` is its second part alone.
+`botbuilder` is its WaterfallDialog under `run_dialog` with MemoryStorage, as its samples do. Every figure is the
+median of `--rounds` rounds; compare ratios, not figures of different runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.dialog import MESSAGES, TEXTS, NoLogin, Rules, number, order, today, word
+from bot.bridge import Bridge
+from bot.model import Address, Inbound
+from bot.ports import Store
+from bot.script.catalogue import Dialogs, Services, dialogs_in
+from bot.script.scope import Host
+from bot.script.texts import HOST, Texts
+from bot.store import migrate, open_store
+from bot.store.system_clock import SystemClock
+from bot.turn import Turns
+
+CHANNEL = "bench"
+
+
+@dataclass(slots=True)
+class Round:
+    """One round's figures."""
+
+    accept_per_s: float = 0.0
+    turns_per_s: float = 0.0
+    replay_commit_per_s: float = 0.0
+    botbuilder_turns_per_s: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    us_cpu: dict[str, float] = field(default_factory=dict)
+
+
+def host(store: Store, folder: Path) -> Host:
+    """An engine over this store."""
+    texts = folder / "bench.ftl"
+    texts.write_text(TEXTS, "utf-8")
+    login = NoLogin()
+    return Host(
+        store=store,
+        clock=SystemClock(),
+        texts=Texts({"en-GB": [HOST / "en.ftl", texts]}, {"name": "Bench", "phone": "0", "hours": "always"}, today),
+        dialogs=Dialogs(dialogs_in(sys.modules[order.__module__])),
+        services=Services({}),
+        recogniser=Rules(),
+        identity=login,
+        login=login,
+        handoff=login,
+        secret=b"bench",
+        brand="bench",
+    )
+
+
+def inbound(conversation: int, at: int) -> Inbound:
+    """The `at`-th message of a conversation."""
+    return Inbound(
+        key=f"{conversation}-{at}",
+        kind="message",
+        at=datetime.now(UTC),
+        address=Address("bench", CHANNEL, CHANNEL, f"u{conversation}"),
+        text=MESSAGES[at],
+        locale="en-GB",
+    )
+
+
+async def accept_all(store: Store, conversations: int, messages: range, lanes: int = 64) -> None:
+    """Accept message by message over all conversations, `lanes` at a time."""
+
+    async def lane(first: int) -> None:
+        for at in messages:
+            for conversation in range(first, conversations, lanes):
+                await store.accept(inbound(conversation, at))
+
+    await asyncio.gather(*(lane(first) for first in range(lanes)))
+
+
+class Latencies:
+    """Told of each turn; knows when all are done."""
+
+    def __init__(self, wanted: int) -> None:
+        self.seconds: list[float] = []
+        self._wanted = wanted
+        self.done = asyncio.Event()
+
+    def turn(self, trace: dict[str, Any], seconds: float) -> None:
+        """A turn was committed."""
+        self.seconds.append(seconds)
+        if len(self.seconds) >= self._wanted:
+            self.done.set()
+
+    def failed(self, error: str, *, parked: bool) -> None:
+        """A failed turn makes the figures worthless."""
+        raise RuntimeError(error)
+
+
+async def drain(store: Store, folder: Path, wanted: int) -> tuple[float, list[float]]:
+    """Run all turns that wait; returns turns per second and each turn's seconds."""
+    made = host(store, folder)
+    seen = Latencies(wanted)
+    turns = Turns(made, Bridge(made.dialogs), lanes=64, observer=seen)
+    begun = time.perf_counter()
+    running = asyncio.create_task(turns.run())
+    await seen.done.wait()
+    took = time.perf_counter() - begun
+    await turns.stop()
+    await running
+    return wanted / took, seen.seconds
+
+
+async def ours(url: str, folder: Path, conversations: int, messages: int, figures: Round) -> None:
+    """The pipeline once: all accepted, then all turns; and both together."""
+    total = conversations * messages
+    store = await open_store(url, log_channels=frozenset({CHANNEL}))
+    try:
+        cpu = time.process_time()
+        begun = time.perf_counter()
+        await accept_all(store, conversations, range(messages))
+        accepting = time.perf_counter() - begun
+        figures.us_cpu["accept"] = (time.process_time() - cpu) / total * 1e6
+        figures.accept_per_s = total / accepting
+        cpu = time.process_time()
+        figures.replay_commit_per_s, seconds = await drain(store, folder, total)
+        figures.us_cpu["turn"] = (time.process_time() - cpu) / total * 1e6
+        figures.turns_per_s = total / (accepting + total / figures.replay_commit_per_s)
+        figures.p50_ms = statistics.median(seconds) * 1e3
+        figures.p99_ms = sorted(seconds)[int(len(seconds) * 0.99)] * 1e3
+        await _checked(store, conversations, messages)
+    finally:
+        await store.close()
+
+
+async def _checked(store: Store, conversations: int, messages: int) -> None:
+    said = (await store.query("SELECT COUNT(*) AS n FROM outbound"))[0]["n"]
+    done = (await store.query("SELECT COUNT(*) AS n FROM conversation WHERE done = :m", m=messages))[0]["n"]
+    if said != conversations * messages or done != conversations:
+        raise RuntimeError(f"{done} of {conversations} conversations done, {said} messages said")
+
+
+async def botbuilder(conversations: int, messages: int) -> float:
+    """botbuilder's samples' way: run_dialog, ConversationState over MemoryStorage, the same questions."""
+    from botbuilder.core import ConversationState, MemoryStorage, MessageFactory, TurnContext
+    from botbuilder.core.adapters import TestAdapter
+    from botbuilder.dialogs import (
+        ComponentDialog,
+        Dialog,
+        DialogSet,
+        DialogTurnStatus,
+        WaterfallDialog,
+        WaterfallStepContext,
+    )
+    from botbuilder.dialogs.prompts import ConfirmPrompt, NumberPrompt, PromptOptions, TextPrompt
+    from botbuilder.schema import Activity, ChannelAccount, ConversationAccount
+
+    def ask(prompt: str, text: str) -> Callable[[WaterfallStepContext], Awaitable[Any]]:
+        async def step(context: WaterfallStepContext) -> Any:
+            return await context.prompt(prompt, PromptOptions(prompt=MessageFactory.text(text)))
+
+        return step
+
+    async def last(context: WaterfallStepContext) -> Any:
+        await context.context.send_activity(MessageFactory.text("On their way."))
+        return await context.end_dialog()
+
+    root = ComponentDialog("root")
+    root.add_dialog(TextPrompt("text"))
+    root.add_dialog(NumberPrompt("number", default_locale="en-us"))
+    root.add_dialog(ConfirmPrompt("confirm", default_locale="en-us"))
+    steps = [ask("text", "What size?"), ask("text", "Which kind?"), ask("number", "How many?"), ask("confirm", "Sure?"), last]
+    root.add_dialog(WaterfallDialog("order", steps))
+    root.initial_dialog_id = "order"
+
+    async def run_dialog(dialog: Dialog, context: TurnContext, accessor: Any) -> None:
+        dialogs = DialogSet(accessor)
+        dialogs.add(dialog)
+        dialog_context = await dialogs.create_context(context)
+        results = await dialog_context.continue_dialog()
+        if results.status == DialogTurnStatus.Empty:
+            await dialog_context.begin_dialog(dialog.id)
+
+    state = ConversationState(MemoryStorage())
+    accessor = state.create_property("dialogs")
+    adapter = TestAdapter()
+    begun = time.perf_counter()
+    for at in range(messages):
+        for conversation in range(conversations):
+            activity = Activity(
+                type="message",
+                id=f"{conversation}-{at}",
+                text=MESSAGES[at],
+                channel_id=CHANNEL,
+                locale="en-us",
+                from_property=ChannelAccount(id=f"u{conversation}"),
+                recipient=ChannelAccount(id="bot"),
+                conversation=ConversationAccount(id=f"c{conversation}"),
+            )
+            context = TurnContext(adapter, activity)
+            await run_dialog(root, context, accessor)
+            await state.save_changes(context)
+    return conversations * messages / (time.perf_counter() - begun)
+
+
+async def once(store: str, conversations: int, messages: int) -> Round:
+    """One round, on a database of its own."""
+    figures = Round()
+    folder = Path(tempfile.mkdtemp(prefix="parley-bench-"))
+    try:
+        url, close = await _database(store, folder)
+        try:
+            await migrate(url)
+            await ours(url, folder, conversations, messages, figures)
+        finally:
+            await close()
+        figures.botbuilder_turns_per_s = await botbuilder(conversations, messages)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return figures
+
+
+async def _database(store: str, folder: Path) -> tuple[str, Callable[[], Awaitable[None]]]:
+    async def nothing() -> None:
+        return None
+
+    if store == "sqlite":
+        return f"sqlite:///{folder / 'bench.db'}", nothing
+    from tests.plugins.postgres import fresh_database
+
+    return await fresh_database()
+
+
+def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Medians and ratios."""
+
+    def median(of: Callable[[Round], float], digits: int = 0) -> float:
+        return round(statistics.median(of(one) for one in rounds), digits)
+
+    return {
+        "store": arguments.store,
+        "conversations": arguments.conversations,
+        "messages": arguments.messages,
+        "rounds": len(rounds),
+        "cores": os.cpu_count(),
+        "accept_per_s": median(lambda r: r.accept_per_s),
+        "turns_per_s": median(lambda r: r.turns_per_s),
+        "replay_commit_per_s": median(lambda r: r.replay_commit_per_s),
+        "p50_ms": median(lambda r: r.p50_ms, 2),
+        "p99_ms": median(lambda r: r.p99_ms, 2),
+        "us_cpu_per_turn": {stage: median(lambda r, s=stage: r.us_cpu[s]) for stage in rounds[0].us_cpu},
+        "botbuilder_turns_per_s": median(lambda r: r.botbuilder_turns_per_s),
+        "ratio_to_botbuilder": median(lambda r: r.turns_per_s / r.botbuilder_turns_per_s, 2),
+        "replay_ratio": median(lambda r: r.replay_commit_per_s / r.botbuilder_turns_per_s, 2),
+    }
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.turns", description=__doc__)
+    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--conversations", type=int, default=2000)
+    parser.add_argument("--messages", type=int, default=5, choices=range(1, 6))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="print where one round's time goes")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if arguments.profile:
+        profile = cProfile.Profile()
+        profile.enable()
+    rounds = [
+        asyncio.run(once(arguments.store, arguments.conversations, arguments.messages)) for _ in range(arguments.rounds)
+    ]
+    if arguments.profile:
+        profile.disable()
+        profile.print_stats("tottime")
+        return
+    made = report(rounds, arguments)
+    if arguments.json:
+        print(msgspec.json.encode(made).decode())
+    else:
+        for name, value in made.items():
+            print(f"{name:24} {value}")
+
+
+if __name__ == "__main__":
+    main()
