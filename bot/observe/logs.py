@@ -15,6 +15,9 @@ from bot.observe.redaction import clean, failure, scrub
 QUIET = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "botbuilder", "asyncio", "aiohttp")
 """Libraries that log URLs, headers or bodies below WARNING."""
 
+OURS = "parley"
+"""The root of our own loggers' names."""
+
 _KEPT = frozenset({"event", "level", "timestamp", "logger", "failure"})
 
 
@@ -40,7 +43,7 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[_first_line, *shared],
+            foreign_pre_chain=[_first_line, _our_fields, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
@@ -67,6 +70,16 @@ def _first_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapp
     # What follows in a library's message is often the repr of a body or of an exception with one in it.
     event["event"] = str(event.get("event", "")).split("\n", 1)[0][:300]
     return event
+
+
+_add_fields = structlog.stdlib.ExtraAdder()
+
+
+def _our_fields(bound: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # Our modules name their fields in `extra`; a library's may hold whatever it was handling.
+    record = event.get("_record")
+    ours = isinstance(record, logging.LogRecord) and record.name.split(".")[0] == OURS
+    return _add_fields(bound, method, event) if ours else event
 
 
 def _failure(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -40,7 +40,9 @@ def test_a_line_is_json_with_level_time_logger_and_fields(lines: io.StringIO) ->
     assert str(line["timestamp"]).endswith("Z")
 
 
-@pytest.mark.parametrize("name", ["text", "token", "authorization", "code", "nonce", "cookie", "secret", "state", "url"])
+@pytest.mark.parametrize(
+    "name", ["text", "token", "authorization", "code", "nonce", "cookie", "secret", "state", "url"]
+)
 def test_a_field_of_a_hidden_name_is_hidden_at_any_depth(lines: io.StringIO, name: str) -> None:
     logger("x").info("seen", **{name: "my bill"}, deep={"list": [{name: "my bill"}]})
     assert "my bill" not in lines.getvalue()
@@ -96,4 +98,14 @@ def test_a_librarys_exception_and_body_are_not_logged(lines: io.StringIO) -> Non
     logging.getLogger("httpx").info("GET https://api.example/bot1:secret/getMe")
     (line,) = read(lines)
     assert line["event"] == "unhandled"
+    assert "cancel my direct debit" not in lines.getvalue()
+
+
+def test_our_own_plain_loggers_keep_their_fields_and_a_librarys_are_dropped(lines: io.StringIO) -> None:
+    extra = {"conversation": "c1", "text": "cancel my direct debit", "tries": 2}
+    logging.getLogger("parley.turn").warning("turn failed", extra=extra)
+    logging.getLogger("library").warning("failed", extra={"conversation": "cancel my direct debit"})
+    ours, theirs = read(lines)
+    assert (ours["conversation"], ours["tries"], ours["text"]) == ("c1", 2, "[hidden]")
+    assert "conversation" not in theirs
     assert "cancel my direct debit" not in lines.getvalue()
