@@ -88,19 +88,20 @@ class Browser:
     def __init__(self, origin: str, session: ClientSession, user: str | None) -> None:
         self.origin = origin
         self.session = session
-        self.headers = {"User-Agent": "Mozilla/5.0"}
         if user:
             self.session.cookie_jar.update_cookies({"chat": user})
 
-    async def get(self, url: str, *, follow: bool = True, **headers: str) -> Page:
-        return await self._go("GET", url, None, headers, follow)
+    async def get(self, url: str, *, agent: str = "Mozilla/5.0") -> Page:
+        return await self._go("GET", url, None, {"User-Agent": agent}, True)
 
-    async def post(self, url: str, data: dict[str, str], *, follow: bool = True, **headers: str) -> Page:
-        sent = {"Origin": "null", "Sec-Fetch-Site": "same-origin", **headers}
+    async def post(
+        self, url: str, data: dict[str, str], *, follow: bool = True, headers: dict[str, str] | None = None
+    ) -> Page:
+        sent = {"Origin": "null", "Sec-Fetch-Site": "same-origin", **(headers or {})}
         return await self._go("POST", url, data, sent, follow)
 
-    async def press(self, page: Page, act: str = "yes", *, follow: bool = True, **headers: str) -> Page:
-        return await self.post(page.action, {"token": page.token, "act": act}, follow=follow, **headers)
+    async def press(self, page: Page, act: str = "yes") -> Page:
+        return await self.post(page.action, {"token": page.token, "act": act})
 
     async def sign_in(self, page: Page, sub: str, *, follow: bool = True) -> Page:
         assert page.heading == "Who are you today?", (page.status, page.url, page.text)
@@ -112,7 +113,7 @@ class Browser:
         hops: list[str] = []
         for _ in range(10):
             async with self.session.request(
-                method, url, data=data, headers={**self.headers, **headers}, allow_redirects=False
+                method, url, data=data, headers=headers, allow_redirects=False
             ) as answer:
                 page = Page(answer.status, url, await answer.text(), dict(answer.headers), hops)
             location = page.headers.get("Location")

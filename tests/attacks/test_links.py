@@ -120,7 +120,7 @@ async def test_05_preview_robots_use_nothing_up(here: Site) -> None:
     before = await here.store.query("SELECT * FROM link_txn")
     for n in range(20):
         robot = here.browser(None)
-        page = await robot.get(url, **{"User-Agent": f"facebookexternalhit/1.1 ({n})"})
+        page = await robot.get(url, agent=f"facebookexternalhit/1.1 ({n})")
         assert "Connect" not in page.heading
     assert await here.store.query("SELECT * FROM link_txn") == before
     assert len(await here.audited()) == 1
@@ -336,7 +336,7 @@ async def test_42_forged_form(here: Site, token: str, headers: dict[str, str]) -
         form, url = await browser.get(second), second
         token = (await here.browser().get(second)).token
     sent = form.token if token == "right" else token
-    page = await browser.post(url, {"token": sent, "act": "yes"}, **headers)
+    page = await browser.post(url, {"token": sent, "act": "yes"}, headers=headers)
     assert (page.status, page.heading) == (403, "Please open this again")
     assert (await here.store.query("SELECT state FROM link_txn ORDER BY created_at DESC"))[0]["state"] != "started"
     assert ("link.refused", "form") in await here.audited()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -49,12 +50,13 @@ async def test_24_a_grant_is_for_its_own_action_and_arguments(here: Site) -> Non
     browser = await here.link()
     grant = await here.approve(browser)
     standing = await here.standing()
-    for other in (
+    others: list[dict[str, Any]] = [
         {"arguments": {"mandate": "M1"}},
         {"arguments": {"mandate": "M2", "amount": 2300}},
         {"arguments": {}},
         {"action": "pay_bill"},
-    ):
+    ]
+    for other in others:
         with pytest.raises(Conflict):
             await here.consume(grant, standing, **other)
     await here.consume(grant, standing)
