@@ -26,14 +26,12 @@ async def receipts(c: Convo, receipts: Receipts, reference: str | None = None) -
         await c.say("receipts.none")
         return
     await c.say("receipts.intro", count=len(done))
-    for receipt in done[:_SHOWN]:
-        if receipt.next:
-            await c.say("receipts.one_next", receipt=receipt).named(
-                f"receipt:{receipt.reference}"
-            )
+    for place, receipt in enumerate(done[:_SHOWN]):
+        if not receipt.reference:
+            await c.say("receipts.unsettled", receipt=receipt).named(f"receipt:{place}")
+        elif receipt.next:
+            await c.say("receipts.one_next", receipt=receipt).named(f"receipt:{place}")
         else:
-            await c.say("receipts.one", receipt=receipt).named(
-                f"receipt:{receipt.reference}"
-            )
+            await c.say("receipts.one", receipt=receipt).named(f"receipt:{place}")
     if len(done) > _SHOWN:
         await c.say("receipts.more", left=len(done) - _SHOWN)

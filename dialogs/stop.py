@@ -8,4 +8,7 @@ from bot import Convo, dialog
 @dialog("stop", intents=["stop"])
 async def stop(c: Convo) -> bool:
     """True drops every open dialog; nothing already done is undone by it."""
-    return await c.confirm("sure", "stop.sure")
+    if not await c.confirm("sure", "stop.sure"):
+        return False
+    await c.say("stop.done")
+    return True

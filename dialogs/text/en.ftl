@@ -78,12 +78,11 @@ fallback-none = I didn't understand that. Could you say it in other words? You c
 
 ## Signing in, and having no online account yet
 
-link-account-done = You're signed in. Ask me about your bill, your balance or your Direct Debits.
+link-account-done = Ask me about your bill, your balance or your Direct Debits.
 
 online-account-how =
     I need you to sign in before I can look at an account here, and that takes an online account.
     To get one, call { $brand-phone } ({ $brand-hours }). They check who you are and set it up with you.
-    I'm asking a person to help you with this too.
 
 
 ## Unlinking this chat. The host says "unlink-done" once it has happened.
@@ -100,6 +99,7 @@ unlink-done = Done. This chat is no longer linked to your account. Nothing else 
 stop-sure = Stop here? Anything that is already done stays done.
     .yes = Yes, stop
     .no = No, go on
+stop-done = OK, I've stopped, and nothing more will change.
 
 
 ## Bills
@@ -213,7 +213,7 @@ debit-before =
         [0] Cancelling doesn't end your contract or close your account.
        *[other] Cancelling doesn't end your contract or close your account, and it doesn't clear the { MONEY($under-owed) } that is still to pay.
     }
-    After that you pay each bill yourself, by card or bank transfer. We can tell you how on { $brand-phone }.
+    From then on you pay each bill yourself, by card or bank transfer: call { $brand-phone } to do that.
 
 # The question itself. The button's words are also what a customer can type.
 debit-confirm = Cancel the Direct Debit for { $mandate-label }, { MONEY($mandate-amount) } a month? It's payable to { $mandate-payee }, reference { $mandate-reference }.
@@ -234,7 +234,7 @@ debit-done =
     If a payment is ever taken in error, the Direct Debit Guarantee entitles you to a full and immediate refund from your bank.
 debit-offer-receipts = What was done for me?
 
-debit-locked = I couldn't cancel the Direct Debit for { $mandate-label }: a change to it is with your bank until { DATE($until) }. Nothing has changed. You can also cancel it with your bank at any time. I'm asking a person to look at it.
+debit-locked = I couldn't cancel the Direct Debit for { $mandate-label }: a change to it is with your bank until { DATE($until) }. Nothing has changed. You can also cancel it with your bank at any time.
 
 debit-over = The Direct Debit for { $mandate-label } had already ended on { DATE($on) }, so there was nothing left to cancel.
 
@@ -268,6 +268,9 @@ receipts-one = { DATE($receipt-at) }, { $receipt-channel }: { $receipt-what }. R
 
 receipts-one-next = { DATE($receipt-at) }, { $receipt-channel }: { $receipt-what }. Reference { $receipt-reference }. { $receipt-next }
 
+# For a thing that has no reference yet.
+receipts-unsettled = { DATE($receipt-at) }, { $receipt-channel }: { $receipt-what }. { $receipt-next }
+
 receipts-none = Nothing has been changed for you through this chat.
 
 receipts-unknown = I don't know the reference { $reference }.
@@ -288,13 +291,13 @@ receipt-unsettled = something was begun and could not be confirmed
 ## hours are said after it.
 
 # service is "" when none was named.
-fault-said = Thanks for telling us. I can't test your line or your signal from here, so I'm passing this to a person.
+fault-said = Thanks for telling us. I can't test your line or your signal from here, so a person has to look into it.
 
-fault-said-service = Thanks for telling us about your { $service }. I can't test it from here, so I'm passing this to a person.
+fault-said-service = Thanks for telling us about your { $service }. I can't test it from here, so a person has to look into it.
 
-dispute-said = You can question any charge. I can't change one myself, so I'm passing this to a person who can look at it with you.
+dispute-said = You can question any charge. I can't change one myself, but a person can look at it with you.
 
-dispute-month = You can question any charge on your { MONTH($month) } bill. I can't change one myself, so I'm passing this to a person who can look at it with you.
+dispute-month = You can question any charge on your { MONTH($month) } bill. I can't change one myself, but a person can look at it with you.
 
 money-said =
     Thank you for telling us. You don't have to sort it out in this chat, and asking for help doesn't cost you anything.
@@ -306,9 +309,9 @@ bereavement-said =
 
 complaint-said = You have a right to complain, and we want to put it right. I'm recording it now, and a person will look into it. They can also send you our complaints code, which says how an independent ombudsman can look at it for free.
 
-pay-said = I can't take a payment in this chat. Please never send card details here. You can pay by card or bank transfer by calling { $brand-phone } ({ $brand-hours }). I'm asking a person to help you with it.
+pay-said = I can't take a payment in this chat. Please never send card details here. You can pay by card or bank transfer by calling { $brand-phone } ({ $brand-hours }).
 
 danger-said =
     If you or someone else is in danger now, please call 999.
     If things feel too much, Samaritans are there day and night, free, on 116 123.
-    I'm an automated assistant, so I'm asking a person to contact you.
+    I'm an automated assistant, so a person will contact you too.
