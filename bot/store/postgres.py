@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
-from uuid import uuid4
 
 import asyncpg
 
-from bot.errors import Conflict, Fenced, SchemaBehind, StoreUnavailable
+from bot.errors import Fenced, SchemaBehind, StoreUnavailable
 from bot.model import Accepted, Address, Control, Entry, Inbound
 from bot.ports import Claim, Clock, OutboxClaim, Sql, Work
 from bot.store import outbox, postgres_sql, turns
 from bot.store.claims import claim_after, claim_of, control_after, held_until, said_rows
-from bot.store.codec import CUSTOMER_KINDS, dump, entry_of, epoch, key_hash, shown_body
+from bot.store.codec import CUSTOMER_KINDS, dump, entry_of, epoch
 from bot.store.faults import POSTGRES_ERRORS, from_postgres
 from bot.store.named import positional, row_of
 from bot.store.postgres_listen import Listener
-from bot.store.postgres_run import drive, run, wake
+from bot.store.postgres_run import drive, run
+from bot.store.postgres_turn import Writing, accept
 from bot.store.procedure import Procedure
 from bot.store.revision import VERSION, require
 from bot.store.system_clock import SystemClock
@@ -37,18 +38,17 @@ PATIENCE = 10.0
 class PostgresStore:
     """See `bot.ports.Store`."""
 
-    def __init__(self, pool: Any, url: str, *, clock: Clock, log_channels: frozenset[str]) -> None:
+    def __init__(self, pool: Any, hub: Hub, listener: Listener, *, clock: Clock, log_channels: frozenset[str]) -> None:
         self._pool = pool
+        self._hub = hub
+        self._listener = listener
         self._clock = clock
         self._log_channels = log_channels
-        self._hub = Hub()
-        self._listener = Listener(url, self._hub)
-        self._listener.start()
 
     async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
         """Write an inbound with its log entry; a known key changes nothing. Raises `Conflict`."""
         async with self._connection() as con:
-            accepted = await self._accept(con, inbound, control)
+            accepted = await accept(con, inbound, control)
         self._touch_log(accepted, inbound)
         return accepted
 
@@ -58,7 +58,7 @@ class PostgresStore:
         async def apply(con: Any) -> tuple[Accepted, ...]:
             for statement in statements:
                 await run(con, statement)
-            return tuple([await self._accept(con, inbound, None) for inbound in inbounds])
+            return tuple([await accept(con, inbound, None) for inbound in inbounds])
 
         done = await self._transaction(apply)
         for accepted, inbound in zip(done, inbounds, strict=True):
@@ -142,7 +142,7 @@ class PostgresStore:
                 if not taken or await con.fetchrow(postgres_sql.EXISTS, conversation) is None:
                     return False
                 inbound = turns.timer_inbound(conversation, op, at, now)
-                return (await self._accept(con, inbound, None)).fresh
+                return (await accept(con, inbound, None)).fresh
 
             fired += await self._transaction(fire)
         return fired
@@ -179,61 +179,14 @@ class PostgresStore:
         if accepted.fresh and inbound.kind in CUSTOMER_KINDS:
             self._hub.touch((f"log:{accepted.conversation}",))
 
-    async def _accept(self, con: Any, inbound: Inbound, control: Control | None) -> Accepted:
-        at = epoch(inbound.at)
-        key, address = inbound.key, inbound.address
-        shown = inbound.kind in CUSTOMER_KINDS
-        values = (
-            key_hash(key), at, int(shown), inbound.locale, at if shown else None, control, inbound.kind, key,
-            inbound.text, dump(inbound.data) if inbound.data else "{}", shown_body(inbound) if shown else "",
-        )  # fmt: skip
-        if inbound.conversation is not None:
-            row = await con.fetchrow(postgres_sql.ACCEPT_BY_ID, *values, inbound.conversation)
-            first: tuple[str, ...] = (postgres_sql.FIRST_BY_ID, key, inbound.conversation)
-        elif address is not None:
-            parts = (address.brand, address.connection, address.channel, address.kind, address.user, address.thread)
-            row = await con.fetchrow(postgres_sql.ACCEPT_BY_ADDRESS, *values, uuid4().hex, *parts)
-            first = (postgres_sql.FIRST_BY_ADDRESS, key, address.connection, address.user, address.thread)
-        else:
-            raise Conflict("An inbound names an address or a conversation.")
-        if row is not None:
-            return Accepted(row[0], row[1], row[2], True)
-        known = await con.fetchrow(*first)
-        if known is None and inbound.conversation is not None:
-            raise Conflict(f"There is no conversation {inbound.conversation}.")
-        conversation, seq, pos = known or ("", 0, 0)
-        return Accepted(conversation, seq or 0, pos or 0, False)
-
     async def _write(self, text: str, claim: Claim, work: Work, lease: float) -> Any:
         said = said_rows(work.rows, claim.seq)
-        log = claim.address.channel in self._log_channels
-        purposes = [row[1] for row in said]
-        queued = set() if log else set(purposes)
-        at = self._at()
-        values = (
-            work.state, work.needs, len(said), work.person, work.case_id, work.locale, claim.conversation, claim.epoch,
-            claim.seq, lease, [row[0] for row in said], purposes, [row[2] for row in said], [row[3] for row in said],
-            [row[4] for row in said], work.party or "", log, at,
-            bool(queued & {"reply", "proactive"}), "agent" in queued, "closure" in queued,
-        )  # fmt: skip
-
-        async def write(con: Any) -> Any:
-            row = await con.fetchrow(text, *values)
-            if row is None:
-                raise Fenced
-            for statement in work.changes:
-                await run(con, statement)
-            if work.party is not None:
-                await drive(con, outbox.pass_party(claim.conversation, work.party, claim.seq, at))
-            if work.changes or work.party is not None:
-                await wake(con, f"log:{claim.conversation}")
-            return tuple(row)
-
+        writing = Writing(claim, work, said, claim.address.channel in self._log_channels, self._at(), lease)
         if work.changes or work.party is not None:
-            row = await self._transaction(write)
+            row = await self._transaction(partial(writing.run, text))
         else:
             async with self._connection() as con:
-                row = await write(con)
+                row = await writing.run(text, con)
         if said or work.changes:
             self._hub.touch((f"log:{claim.conversation}",))
         return row
@@ -297,4 +250,7 @@ async def open_postgres(
         raise SchemaBehind("(It has no schema yet.)") from error
     except POSTGRES_ERRORS as error:
         raise from_postgres(error) from error
-    return PostgresStore(pool, url, clock=clock or SystemClock(), log_channels=log_channels)
+    hub = Hub()
+    listener = Listener(url, hub)
+    await listener.start()
+    return PostgresStore(pool, hub, listener, clock=clock or SystemClock(), log_channels=log_channels)

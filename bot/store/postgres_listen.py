@@ -14,7 +14,7 @@ from bot.store.wake import Hub
 CHECK = 30.0
 """Seconds between proofs that the connection still answers."""
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
+_FIRST_ANSWER, _FIRST_WAIT, _LONGEST_WAIT = 5.0, 0.2, 5.0
 
 
 class Listener:
@@ -24,11 +24,16 @@ class Listener:
         self._url = url
         self._hub = hub
         self._task: asyncio.Task[None] | None = None
-        self.ready = asyncio.Event()
+        self._ready = asyncio.Event()
 
-    def start(self) -> None:
-        """Begin to listen."""
+    async def start(self) -> None:
+        """Begin to listen, and return once it does; without a connection, go on trying behind the scenes."""
         self._task = asyncio.create_task(self._run(), name="parley-postgres-listener")
+        try:
+            async with asyncio.timeout(_FIRST_ANSWER):
+                await self._ready.wait()
+        except TimeoutError:
+            return
 
     async def close(self) -> None:
         """Stop listening."""
@@ -46,7 +51,7 @@ class Listener:
             except POSTGRES_ERRORS:
                 # Watches time out and poll meanwhile, so a lost listener costs time only.
                 wait = min(wait * 2, _LONGEST_WAIT)
-            self.ready.clear()
+            self._ready.clear()
             await asyncio.sleep(wait)
 
     async def _listen(self) -> None:
@@ -56,9 +61,9 @@ class Listener:
             con.add_termination_listener(lambda _: lost.set())
             for channel in (TURNS, OUTBOX, LOG):
                 await con.add_listener(channel, self._heard)
-            self.ready.set()
             # Whatever was notified while nobody listened is found by looking.
             self._hub.touch_all()
+            self._ready.set()
             while not lost.is_set():
                 try:
                     async with asyncio.timeout(CHECK):
