@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from adapters.webchat.activities import FileMinter, LinkMinter, NoLinks, Shaper
 from adapters.webchat.channel import WebchatChannel
@@ -17,8 +17,11 @@ from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.stream import Sockets, StreamTokens
 from adapters.webchat.tokens import Grant, Tokens
 from adapters.webchat.upload import FileKeeper
+from bot.observe import logger
 from bot.ports import Clock, Store
 from bot.web import Drain, json
+
+log = logger("parley.webchat")
 
 
 class WebChat:
@@ -71,6 +74,13 @@ class WebChat:
     async def _session(self, request: web.Request) -> web.Response:
         """This browser's conversation and a token for it; a foreign page cannot have one opened (CSRF)."""
         if not self._origins.own(request):
+            # An operator whose public address is set wrongly sees here which one the customers use.
+            log.warning(
+                "session refused",
+                origin=request.headers.get(hdrs.ORIGIN, "")[:200],
+                site=request.headers.get("Sec-Fetch-Site", "")[:20],
+                expected=self._origins.base(request),
+            )
             raise ForeignOrigin
         session = await self.sessions.open(request)
         conversation = await self._store.conversation_of(self.sessions.address(session.user))

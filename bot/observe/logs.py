@@ -12,7 +12,10 @@ import structlog
 
 from bot.observe.redaction import clean, failure, scrub
 
-QUIET = ("httpx", "httpcore", "telegram", "slack_bolt", "slack_sdk", "botbuilder", "asyncio", "aiohttp")
+QUIET = (
+    "aiohttp", "asyncio", "authlib", "botbuilder", "httpcore", "httpcore2", "httpx", "httpx2", "slack_bolt",
+    "slack_sdk", "telegram",
+)  # fmt: skip
 """Libraries that log URLs, headers or bodies below WARNING."""
 
 OURS = "parley"

@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 
 from adapters.webchat import WebChat, WebChatSettings
+from adapters.webchat.page import PageConfig
 from bot.model import Control, File, Outbound
 from bot.ports import OutRow, Store, Work
 from bot.web import Drain, Health, build_app
@@ -139,8 +140,13 @@ async def answer(store: Store, *said: Outbound, then: Callable[[Any], None] | No
     return len(claims)
 
 
+def page(dev: bool = False) -> PageConfig:
+    """The chat page's configuration."""
+    return PageConfig(brand={"name": "Larkspur", "phone": "0800 1", "hours": "9 to 5", "theme": ""}, dev=dev)
+
+
 async def open_site(
-    store: Store, *, keeper: Keeper | None = None, clock: HandClock | None = None, **changes: Any
+    store: Store, *, keeper: Keeper | None = None, clock: HandClock | None = None, dev: bool = False, **changes: Any
 ) -> Site:
     """Start one process of the site on a store."""
     clock, links, files, drain = clock or HandClock(), Links(), Files(), Drain()
@@ -157,6 +163,7 @@ async def open_site(
         **changes,
     )
     chat = WebChat(
+        page=page(dev),
         store=store,
         clock=clock,
         settings=settings,

@@ -242,7 +242,7 @@ async def test_a_post_is_durable_when_answered_and_comes_back_with_its_clients_i
 
 async def test_who_speaks_where_and_what_for_is_never_the_clients_to_say(site: Site) -> None:
     opened = await site.session()
-    forged = {
+    forged: dict[str, Any] = {
         "id": "x|1",
         "timestamp": "1999-01-01T00:00:00Z",
         "from": {"id": "dl_somebody", "role": "bot", "name": "Larkspur"},
@@ -876,3 +876,25 @@ async def test_a_socket_that_cannot_go_on_closes_and_its_client_can_come_back(
     breaking.broken = False
     again = await site.stream(opened)
     assert messages(frames(await again.receive(timeout=2))["activities"]) == ["user: hello"]
+
+
+# The page
+
+
+async def test_the_page_may_be_framed_by_listed_sites_alone_and_nothing_else_by_any(sites: Opening) -> None:
+    site = await sites(embed_origins=(PARTNER,))
+    async with site.client.get(site.url("/chat")) as page:
+        assert page.status == 200 and page.content_type == "text/html"
+        csp = page.headers["Content-Security-Policy"]
+    assert f"frame-ancestors 'self' {PARTNER}" in csp
+    assert "default-src 'none'" in csp and "unsafe" not in csp
+    async with site.client.get(site.url("/chat/embed.js")) as script:
+        assert script.status == 200 and script.content_type == "text/javascript"
+        assert "frame-ancestors 'none'" in script.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(("dev", "status"), [(True, 200), (False, 404)])
+async def test_the_dev_panes_files_are_there_with_dev_alone(sites: Opening, dev: bool, status: int) -> None:
+    site = await sites(dev=dev)
+    async with site.client.get(site.url("/chat/assets/dev.js")) as script:
+        assert script.status == status
