@@ -103,8 +103,8 @@ class DemoWorld:
         return [f"{row.what} {' '.join(f'{k}={v}' for k, v in g.items())}" for row, g in zip(done, given, strict=True)]
 
     async def backend(self, words: str) -> None:
-        """Set the failure switch."""
-        self.demo.failures.mode = words  # type: ignore[assignment]
+        """Set the failure switch, or let something befall a mandate."""
+        fixtures.happen(self.demo, words, self.clock)
 
     async def close(self) -> None:
         """Close store and backend."""
