@@ -1,13 +1,43 @@
-"""The whole web story over real HTTP: link, read, approve, consume; SQLite in memory and the demo provider."""
+"""The whole web story over real HTTP, on both stores: link, read, approve, consume, unlink; with the demo provider."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import cast
+
+import pytest
+
+from bot.errors import Conflict
 from bot.model import Assurance
-from tests.attacks.site import SHOWN, site
+from bot.store import open_store
+from tests.attacks.site import SHOWN, Site, site
+from tests.postgres import fresh_database, postgres_server
+
+__all__ = ["postgres_server"]
+
+Open = Callable[[], AbstractAsyncContextManager[Site]]
 
 
-async def test_from_a_link_to_a_consumed_approval() -> None:
-    async with site() as here:
+@asynccontextmanager
+async def on_postgres(server: str) -> AsyncIterator[Site]:
+    async with fresh_database(server) as url:
+        store = await open_store(url, log_channels=frozenset({"webchat"}))
+        async with site(store=store) as here:
+            yield here
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest) -> Open:
+    """The site on each store."""
+    if request.param == "postgres":
+        return partial(on_postgres, cast(str, request.getfixturevalue("postgres_server")))
+    return site
+
+
+async def test_from_a_link_to_a_consumed_approval(opened: Open) -> None:
+    async with opened() as here:
         browser = here.browser()
         begun, url = await here.begin()
         assert (await here.standing()).level is Assurance.ANYONE
@@ -39,6 +69,8 @@ async def test_from_a_link_to_a_consumed_approval() -> None:
         outcome = (await here.signals())[-1]["outcome"]
         assert outcome["status"] == "approved"
         await here.consume(outcome["grant"], standing)
+        with pytest.raises(Conflict):
+            await here.consume(outcome["grant"], standing, "key-2")
         assert [what for what, _ in await here.audited()] == [
             "link.begun",
             "link.started",
@@ -49,8 +81,8 @@ async def test_from_a_link_to_a_consumed_approval() -> None:
         ]
 
 
-async def test_an_older_login_signs_in_again_and_approves_with_the_same_tap() -> None:
-    async with site() as here:
+async def test_an_older_login_signs_in_again_and_approves_with_the_same_tap(opened: Open) -> None:
+    async with opened() as here:
         browser = await here.link()
         here.clock.forward(301)
         _, url = await here.begin_step_up()
@@ -61,3 +93,27 @@ async def test_an_older_login_signs_in_again_and_approves_with_the_same_tap() ->
         done = await browser.sign_in(login, "ana")
         assert done.heading == "Approved"
         assert (await here.signals())[-1]["outcome"]["status"] == "approved"
+
+
+async def test_everything_that_ends_a_link(opened: Open) -> None:
+    async with opened() as here:
+        browser = await here.link("dl_ana", "ana")
+        await here.link("dl_ana", "tom", browser)
+        assert [row["customer_ref"] for row in await here.links()] == ["C-1002"]
+        here.clock.forward(61)
+        assert (await here.standing()).level is Assurance.KNOWN
+        begun, _ = await here.begin_step_up()
+        conversation = await here.store.conversation_of(here.address())
+        void = here.auth.login.void(conversation=conversation, transaction=begun.transaction, now=here.clock.now())
+        await here.store.change(void)
+        await here.begin()
+        here.clock.forward(601)
+        assert await here.auth.sweep() == 1
+        assert await here.auth.tokens.refresh((await here.links())[0]["id"]) is True
+        assert await here.auth.tokens.rotate() == 1
+        unlink = here.auth.login.unlink(address=here.address(), now=here.clock.now(), reason="customer")
+        await here.store.change(unlink)
+        assert (await here.standing()).level is Assurance.ANYONE
+        await here.auth.sweep()
+        assert await here.store.query("SELECT link FROM token_blob") == []
+        assert await here.store.query("SELECT person FROM address_of WHERE to_at IS NULL") == []
