@@ -239,5 +239,21 @@ class Settings(BaseSettings):
         """Where customers reach this server, without a slash at its end."""
         if self.server.public_url:
             return self.server.public_url
-        host = "localhost" if self.server.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else self.server.host
-        return f"http://{host}:{self.server.port}"
+        host = "127.0.0.1" if self.server.host in ("0.0.0.0", "::") else self.server.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.server.port}"
+
+    @property
+    def brand_view(self) -> dict[str, str]:
+        """What pages are told of the brand; logo and theme are addresses."""
+        brand = self.brand
+        return {
+            "name": brand.name,
+            "phone": brand.phone,
+            "hours": brand.hours,
+            "logo": f"/brand/{brand.logo}" if brand.logo else "",
+            "theme": f"/brand/{brand.theme}" if brand.theme else "",
+        }
+
+    def with_port(self, port: int) -> Settings:
+        """The same, reached at this port: the one a socket was given where the configuration says 0."""
+        return self.model_copy(update={"server": self.server.model_copy(update={"port": port})})

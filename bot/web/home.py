@@ -1,0 +1,85 @@
+"""The first page, `/`: where the chat is, whom one can sign in as, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What is up: `addresses` by what they are for; `personas` as (name, story), only where the demo sign-in runs."""
+
+    brand: str
+    addresses: Mapping[str, str]
+    starters: Sequence[str]
+    personas: Sequence[tuple[str, str]] = ()
+    theme: str = ""
+    locale: str = "en-GB"
+
+    def lines(self) -> list[str]:
+        """The same for a terminal."""
+        wide = max((len(what) for what in self.addresses), default=0)
+        said = [f"{self.brand} is up:", *(f"  {what:<{wide}}  {url}" for what, url in self.addresses.items())]
+        if self.personas:
+            said += ["Sign in as:", *(f"  {name}: {story}" for name, story in self.personas)]
+        if self.starters:
+            said += ["Try typing:", *(f"  {starter}" for starter in self.starters)]
+        return said
+
+
+def routes(welcome: Welcome) -> list[web.RouteDef]:
+    """`/`."""
+
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(text=page(welcome), content_type="text/html", headers={"Cache-Control": "no-cache"})
+
+    return [web.get("/", home, name="home")]
+
+
+def page(welcome: Welcome) -> str:
+    """The page as HTML; everything in it is escaped."""
+    addresses = "".join(
+        f'<li><a href="{escape(url)}">{escape(what)}</a> <code>{escape(url)}</code></li>'
+        for what, url in welcome.addresses.items()
+    )
+    starters = "".join(f"<li>{escape(starter)}</li>" for starter in welcome.starters)
+    personas = "".join(f"<li><b>{escape(name)}</b>: {escape(story)}</li>" for name, story in welcome.personas)
+    theme = f'<link rel="stylesheet" href="{escape(welcome.theme)}">' if welcome.theme else ""
+    return (
+        f'<!doctype html><html lang="{escape(welcome.locale)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(welcome.brand)}</title><link rel="stylesheet" href="/ui/theme.css">{theme}</head>'
+        f'<body><main class="plain-page"><h1>{escape(welcome.brand)}</h1><ul>{addresses}</ul>'
+        + (f"<h2>Try typing</h2><ul>{starters}</ul>" if starters else "")
+        + (f"<h2>Sign in as</h2><ul>{personas}</ul>" if personas else "")
+        + "</main></body></html>"
+    )
+
+
+def one_host(public_url: str) -> Middleware:
+    """Send `localhost` to `127.0.0.1`, or the other way: sign-in links and cookies belong to one name of this machine."""
+    public = urlsplit(public_url)
+
+    @web.middleware
+    async def same(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked = urlsplit(f"//{request.host}")
+        if (
+            request.method == "GET"
+            and request.path in ("/", "/chat")
+            and public.hostname in LOOPBACK
+            and asked.hostname in LOOPBACK
+            and (asked.hostname != public.hostname)
+            and asked.port == public.port
+        ):
+            raise web.HTTPFound(f"{public_url}{request.path_qs}")
+        return await handler(request)
+
+    return same
