@@ -1,8 +1,10 @@
 """Durable turns per second, beside botbuilder's own way of running the same dialog, in one run.
 
 The pipeline: accept, claim, route, replayed dialog, commit, log, outbound. `replay_commit` is its second part alone.
-`botbuilder` is its WaterfallDialog under `run_dialog` with MemoryStorage, as its samples do. Every figure is the
-median of `--rounds` rounds; compare ratios, not figures of different runs.
+`botbuilder` is its WaterfallDialog under `run_dialog` with MemoryStorage, as its samples do: body to Activity,
+conversation and user state saved each turn; `botbuilder_bare` leaves both out and is handed ready-made Activities.
+Ours reads each message from JSON too. Every figure is the median of `--rounds` rounds; compare ratios, not figures of
+different runs.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Round:
     turns_per_s: float = 0.0
     replay_commit_per_s: float = 0.0
     botbuilder_turns_per_s: float = 0.0
+    botbuilder_bare_turns_per_s: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     us_cpu: dict[str, float] = field(default_factory=dict)
@@ -72,25 +75,45 @@ def host(store: Store, folder: Path) -> Host:
     )
 
 
-def inbound(conversation: int, at: int) -> Inbound:
-    """The `at`-th message of a conversation."""
+def body(conversation: int, at: int) -> bytes:
+    """The `at`-th message of a conversation, as a platform would post it."""
+    return msgspec.json.encode(
+        {
+            "type": "message",
+            "id": f"{conversation}-{at}",
+            "timestamp": "2026-11-16T10:00:00.000Z",
+            "channelId": CHANNEL,
+            "locale": "en-GB",
+            "from": {"id": f"u{conversation}", "name": "Customer"},
+            "recipient": {"id": "bot", "name": "Bot"},
+            "conversation": {"id": f"c{conversation}"},
+            "text": MESSAGES[at],
+        }
+    )
+
+
+def inbound(raw: bytes) -> Inbound:
+    """What an adapter makes of it."""
+    posted = msgspec.json.decode(raw)
     return Inbound(
-        key=f"{conversation}-{at}",
+        key=posted["id"],
         kind="message",
-        at=datetime.now(UTC),
-        address=Address("bench", CHANNEL, CHANNEL, f"u{conversation}"),
-        text=MESSAGES[at],
-        locale="en-GB",
+        at=datetime.fromisoformat(posted["timestamp"]),
+        address=Address("bench", CHANNEL, CHANNEL, posted["from"]["id"]),
+        text=posted["text"],
+        locale=posted["locale"],
     )
 
 
 async def accept_all(store: Store, conversations: int, messages: range, lanes: int = 64) -> None:
     """Accept message by message over all conversations, `lanes` at a time."""
 
+    bodies = {(c, m): body(c, m) for c in range(conversations) for m in messages}
+
     async def lane(first: int) -> None:
         for at in messages:
             for conversation in range(first, conversations, lanes):
-                await store.accept(inbound(conversation, at))
+                await store.accept(inbound(bodies[conversation, at]))
 
     await asyncio.gather(*(lane(first) for first in range(lanes)))
 
@@ -157,9 +180,9 @@ async def _checked(store: Store, conversations: int, messages: int) -> None:
         raise RuntimeError(f"{done} of {conversations} conversations done, {said} messages said")
 
 
-async def botbuilder(conversations: int, messages: int) -> float:
-    """botbuilder's samples' way: run_dialog, ConversationState over MemoryStorage, the same questions."""
-    from botbuilder.core import ConversationState, MemoryStorage, MessageFactory, TurnContext
+async def botbuilder(conversations: int, messages: int, *, bare: bool) -> float:
+    """botbuilder's samples' way: run_dialog, states over MemoryStorage, the same questions."""
+    from botbuilder.core import ConversationState, MemoryStorage, MessageFactory, TurnContext, UserState
     from botbuilder.core.adapters import TestAdapter
     from botbuilder.dialogs import (
         ComponentDialog,
@@ -198,25 +221,32 @@ async def botbuilder(conversations: int, messages: int) -> float:
         if results.status == DialogTurnStatus.Empty:
             await dialog_context.begin_dialog(dialog.id)
 
-    state = ConversationState(MemoryStorage())
-    accessor = state.create_property("dialogs")
+    storage = MemoryStorage()
+    state, users = ConversationState(storage), UserState(storage)
+    accessor = state.create_property("DialogState")
     adapter = TestAdapter()
+    bodies = {(c, m): body(c, m) for c in range(conversations) for m in range(messages)}
     begun = time.perf_counter()
     for at in range(messages):
         for conversation in range(conversations):
-            activity = Activity(
-                type="message",
-                id=f"{conversation}-{at}",
-                text=MESSAGES[at],
-                channel_id=CHANNEL,
-                locale="en-us",
-                from_property=ChannelAccount(id=f"u{conversation}"),
-                recipient=ChannelAccount(id="bot"),
-                conversation=ConversationAccount(id=f"c{conversation}"),
-            )
+            if bare:
+                activity = Activity(
+                    type="message",
+                    id=f"{conversation}-{at}",
+                    text=MESSAGES[at],
+                    channel_id=CHANNEL,
+                    locale="en-us",
+                    from_property=ChannelAccount(id=f"u{conversation}"),
+                    recipient=ChannelAccount(id="bot"),
+                    conversation=ConversationAccount(id=f"c{conversation}"),
+                )
+            else:
+                activity = Activity().deserialize(msgspec.json.decode(bodies[conversation, at]))
             context = TurnContext(adapter, activity)
             await run_dialog(root, context, accessor)
             await state.save_changes(context)
+            if not bare:
+                await users.save_changes(context)
     return conversations * messages / (time.perf_counter() - begun)
 
 
@@ -231,7 +261,8 @@ async def once(store: str, conversations: int, messages: int) -> Round:
             await ours(url, folder, conversations, messages, figures)
         finally:
             await close()
-        figures.botbuilder_turns_per_s = await botbuilder(conversations, messages)
+        figures.botbuilder_turns_per_s = await botbuilder(conversations, messages, bare=False)
+        figures.botbuilder_bare_turns_per_s = await botbuilder(conversations, messages, bare=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return figures
@@ -267,8 +298,10 @@ def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]
         "p99_ms": median(lambda r: r.p99_ms, 2),
         "us_cpu_per_turn": {stage: median(lambda r, s=stage: r.us_cpu[s]) for stage in rounds[0].us_cpu},
         "botbuilder_turns_per_s": median(lambda r: r.botbuilder_turns_per_s),
+        "botbuilder_bare_turns_per_s": median(lambda r: r.botbuilder_bare_turns_per_s),
         "ratio_to_botbuilder": median(lambda r: r.turns_per_s / r.botbuilder_turns_per_s, 2),
         "replay_ratio": median(lambda r: r.replay_commit_per_s / r.botbuilder_turns_per_s, 2),
+        "ratio_to_botbuilder_bare": median(lambda r: r.turns_per_s / r.botbuilder_bare_turns_per_s, 2),
     }
 
 

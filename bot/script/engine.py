@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +47,7 @@ async def drive(spec: DialogSpec, frame: Frame, scope: Scope, feed: Feed | None)
             return gate
     convo = Convo(frame.get("who"), scope.locale)
     coroutine = spec.fn(convo, **arguments(spec, frame["args"], scope.host.services))
-    if not isinstance(coroutine, Coroutine):
+    if not inspect.iscoroutine(coroutine):
         raise DialogError(f"{spec.id} is not an `async def`.")
     try:
         return await _replay(coroutine, run)

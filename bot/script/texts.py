@@ -21,6 +21,7 @@ from bot.model import Choice
 HOST = Path(__file__).parent / "text"
 
 
+@lru_cache(maxsize=4096)
 def message_id(text: str) -> str:
     """`debit.confirm` in code stands as `debit-confirm` in the catalogue; underscores become hyphens too."""
     return text.replace(".", "-").replace("_", "-")
@@ -89,7 +90,6 @@ class Texts:
             self._bundles[locale] = bundle
             self.messages[locale] = asts
         self._default = next(iter(files))
-        self._formatted: dict[tuple[str, str], str] = {}
         self._simple: dict[tuple[str, str, str | None], tuple[tuple[str, str], ...] | None] = {}
 
     def locale(self, wanted: str | None) -> str:
@@ -115,14 +115,12 @@ class Texts:
         return self.format(text, None, values, locale)
 
     def format(self, text: str, attribute: str | None, values: Mapping[str, Any], locale: str | None) -> str:
-        """A text or one of its attributes. A text without variables is formatted once."""
+        """A text or one of its attributes; raises `UnknownText`."""
         where = self.locale(locale)
         key = message_id(text)
-        if values and (plain := self._plainly(where, key, attribute, values)) is not None:
+        plain = self._plainly(where, key, attribute, values)
+        if plain is not None:
             return plain
-        cached = self._formatted.get((where, f"{key}.{attribute}"))
-        if cached is not None:
-            return cached
         bundle = self._bundles[where]
         if not bundle.has_message(key):
             raise UnknownText(f"{key} ({where})")
@@ -130,9 +128,6 @@ class Texts:
         pattern = message.value if attribute is None else message.attributes.get(attribute)
         if pattern is None:
             raise UnknownText(f"{key}{'.' + attribute if attribute else ''} ({where})")
-        if isinstance(pattern, str):
-            self._formatted[(where, f"{key}.{attribute}")] = pattern
-            return pattern
         said, errors = bundle.format_pattern(pattern, {**self._brand, **flatten(values)})
         if errors:
             raise UnknownText(f"{key} ({where}): {errors[0]}")
