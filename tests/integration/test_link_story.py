@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
-from typing import cast
 
 import pytest
 
@@ -13,16 +11,14 @@ from bot.errors import Conflict
 from bot.model import Assurance
 from bot.store import open_store
 from tests.attacks.site import SHOWN, Site, site
-from tests.postgres import fresh_database, postgres_server
-
-__all__ = ["postgres_server"]
+from tests.postgres import fresh_database
 
 Open = Callable[[], AbstractAsyncContextManager[Site]]
 
 
 @asynccontextmanager
-async def on_postgres(server: str) -> AsyncIterator[Site]:
-    async with fresh_database(server) as url:
+async def on_postgres() -> AsyncIterator[Site]:
+    async with fresh_database() as url:
         store = await open_store(url, log_channels=frozenset({"webchat"}))
         async with site(store=store) as here:
             yield here
@@ -31,9 +27,7 @@ async def on_postgres(server: str) -> AsyncIterator[Site]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def opened(request: pytest.FixtureRequest) -> Open:
     """The site on each store."""
-    if request.param == "postgres":
-        return partial(on_postgres, cast(str, request.getfixturevalue("postgres_server")))
-    return site
+    return on_postgres if request.param == "postgres" else site
 
 
 async def test_from_a_link_to_a_consumed_approval(opened: Open) -> None:
