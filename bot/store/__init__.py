@@ -1,6 +1,6 @@
 """The durable ground: one schema, two stores behind `bot.ports.Store`."""
 
-from bot.store.migrate import migrate
+from bot.store.migration import migrate
 from bot.store.opening import open_store
 from bot.store.sqlite import SqliteStore, open_sqlite
 

@@ -6,15 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from bot.ports import Store
 from bot.store import migrate, open_store
-from tests.postgres import fresh_database, postgres_server
-
-__all__ = ["postgres_server"]
+from tests.postgres import fresh_database
 
 LOG_CHANNELS = frozenset({"webchat"})
 
@@ -46,7 +43,7 @@ def clock() -> HandClock:
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """The address of a fresh, migrated database of each kind."""
     if request.param == "postgres":
-        async with fresh_database(cast(str, request.getfixturevalue("postgres_server"))) as url:
+        async with fresh_database() as url:
             yield url
         return
     url = "sqlite://:memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/parley.db"

@@ -1,1 +1,1 @@
-"""The schema's history, run by `bot.store.migrate`. Expand first, deploy, contract later."""
+"""The schema's history, run by `bot.store.migration`. Expand first, deploy, contract later."""

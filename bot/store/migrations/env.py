@@ -9,7 +9,6 @@ from bot.store.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    compare_server_default=True,
     # SQLite cannot alter most of a table in place; alembic then copies it.
     render_as_batch=True,
 )
