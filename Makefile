@@ -1,0 +1,41 @@
+# make run | test | test-long | lint | bench | docs | clean. Nothing is needed beforehand but Python 3.11 or 3.12.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+PYTHONWARNINGS :=
+export PYTHONWARNINGS
+
+.PHONY: run test test-long lint bench docs clean env env-dev
+
+run: env
+	@exec $(PY) app.py run $(ARGS)
+
+test: env-dev
+	@exec $(PY) -m tests.all $(if $(FAST),--fast)
+
+test-long: env-dev
+	@exec $(PY) -m tests.all --long
+
+lint: env-dev
+	@exec $(PY) -m tests.all --lint
+
+bench: env-dev
+	@exec $(PY) -m benchmarks.turns --store sqlite --conversations 2000 --messages 5 --json
+
+docs: env-dev
+	@exec $(PY) -m pytest -q docs README.md
+
+env:
+	@bash deploy/environment.sh requirements.lock
+
+env-dev:
+	@bash deploy/environment.sh requirements-dev.lock
+
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
