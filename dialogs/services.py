@@ -26,9 +26,6 @@ class Declined(DomainError):
         super().__init__()
 
 
-# Accounts
-
-
 @dataclass(eq=True, unsafe_hash=True)
 class NoSuchAccount(Declined):
     """There is no account under this customer reference."""
@@ -93,7 +90,7 @@ class BillChange:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One call, message or stretch of data that was charged on top of the plan."""
+    """One thing charged on top of the plan."""
 
     id: str
     on: date
@@ -150,9 +147,6 @@ class Files(Protocol):
         ...
 
 
-# Pay as you go
-
-
 @dataclass(frozen=True, slots=True)
 class Balance:
     """A pay-as-you-go customer's credit. `bundle` is "" without one; its last day is `bundle_until`."""
@@ -164,7 +158,7 @@ class Balance:
 
 
 class Payg(Protocol):
-    """Pay as you go."""
+    """Pay-as-you-go credit."""
 
     async def balance(self, *, customer: str) -> Balance:
         """The credit there is; raises `NoSuchAccount`."""
@@ -205,8 +199,7 @@ class EndedMandate:
 class Collections:
     """What a mandate has under way. `moving_*`: a payment already with the bank, which cancelling does not recall.
 
-    `next_*`: the next collection that cancelling stops. `owed`: unpaid on this service, the payment under way included.
-    Amounts are 0 and days None where there is nothing.
+    `next_*`: the next collection, which cancelling stops. `owed`: all that is unpaid on this service.
     """
 
     moving_amount: int
@@ -230,7 +223,7 @@ class CancelReceipt:
 
 @dataclass(eq=True, unsafe_hash=True)
 class MandateLocked(Declined):
-    """A change to this mandate is with the bank; it cannot be cancelled by us before that is through."""
+    """A change to this mandate is with the bank; it cannot be cancelled before that is through."""
 
     until: date
 
@@ -279,9 +272,6 @@ class DirectDebits(Protocol):
     ) -> CancelReceipt | None:
         """The receipt, if the mandate was cancelled by us (under this key or any); None if it was not."""
         ...
-
-
-# What was done
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,9 @@
+dialog-cancel-all = cancelling everything
+dialog-count-debits = counting
+all-confirm = Cancel { $mandate-label }?
+    .yes = Yes, cancel it
+    .no = No
+all-one = { $receipt-label }: { $receipt-reference }.
+all-done = All done: { LIST($references) }.
+count-said = Before: { $before }. After: { $after }. Cancelled: { $mandate-label }.
+count-right = Is that right?
