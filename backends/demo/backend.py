@@ -62,7 +62,9 @@ class DemoBackend:
     def effects(self) -> list[str]:
         """What was really done, oldest first, as "debits.cancel mandate=M2"; waits for the file, so for tests."""
         rows = self.database.run_now(
-            lambda db: db.execute("SELECT * FROM audit WHERE outcome LIKE 'done%' ORDER BY n").fetchall()
+            lambda db: db.execute(
+                "SELECT * FROM audit WHERE outcome LIKE 'done%' ORDER BY n"
+            ).fetchall()
         )
         return [" ".join((row["what"], *_pairs(row["arguments"]))) for row in rows]
 
@@ -72,7 +74,10 @@ class DemoBackend:
 
 
 def _pairs(arguments: str) -> list[str]:
-    return [f"{name}={value}" for name, value in msgspec.json.decode(arguments, type=dict[str, str]).items()]
+    return [
+        f"{name}={value}"
+        for name, value in msgspec.json.decode(arguments, type=dict[str, str]).items()
+    ]
 
 
 def build(path: Path | str, clock: Clock, *, seed: Path | None = None) -> DemoBackend:

@@ -98,7 +98,11 @@ def _customer(made: _Setup, rest: str) -> None:
     ref, *marks = (part.strip() for part in rest.split(","))
     if not ref:
         raise ValueError("name the customer's reference, such as C-1001.")
-    unknown = [mark for mark in marks if mark not in _MARKS and not mark.startswith("pay as you go")]
+    unknown = [
+        mark
+        for mark in marks
+        if mark not in _MARKS and not mark.startswith("pay as you go")
+    ]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not known of a customer.")
     payg = next((mark for mark in marks if mark.startswith("pay as you go")), None)

@@ -1,9 +1,9 @@
-"""A bill as a PDF of one page."""
+"""A bill as a PDF."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
@@ -13,13 +13,14 @@ from dialogs.services import Bill
 
 @dataclass(frozen=True, slots=True)
 class BillSheet:
-    """What the page says. `lines` are (what for, pence)."""
+    """What the page says. `lines` are (what for, pence); `charges` itemise those on top of the plan: (day, what, pence)."""
 
     payee: str
     name: str
     customer: str
     bill: Bill
     lines: tuple[tuple[str, int], ...]
+    charges: tuple[tuple[date, str, int], ...] = ()
 
 
 def render(sheet: BillSheet) -> bytes:
@@ -52,7 +53,18 @@ def render(sheet: BillSheet) -> bytes:
     else:
         _line(pdf, f"To pay: {_money(bill.debited + bill.rest)}, due {_day(bill.due)}.")
         if bill.debited:
-            _line(pdf, f"Of this we collect {_money(bill.debited)} by Direct Debit.")
+            what = (
+                "We collect it"
+                if not bill.rest
+                else f"We collect {_money(bill.debited)} of it"
+            )
+            _line(pdf, f"{what} by Direct Debit.")
+    if sheet.charges:
+        pdf.ln(6)
+        _line(pdf, "Charged on top of your plan", size=14)
+        pdf.ln(2)
+        for day, what, amount in sheet.charges:
+            _row(pdf, f"{_day(day)}: {what}", amount)
     return bytes(pdf.output())
 
 
@@ -84,7 +96,7 @@ def _money(pence: int) -> str:
     return f"{'-' if pence < 0 else ''}£{abs(pence) // 100:,}.{abs(pence) % 100:02d}"
 
 
-def _day(day: object) -> str:
+def _day(day: date) -> str:
     return f"{day:%d %B %Y}".lstrip("0")
 
 
