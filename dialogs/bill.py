@@ -15,18 +15,9 @@ _OFFERS = (
 _SHOWN_CHARGES = 5
 
 
-@dialog(
-    "bill",
-    intents=["bill", "bill_change", "bill_calls", "bill_due", "bill_pdf"],
-    requires=known,
-)
+@dialog("bill", intents=["bill", "bill_change", "bill_calls", "bill_due", "bill_pdf"], requires=known)
 async def bill(
-    c: Convo,
-    accounts: Accounts,
-    billing: Billing,
-    payg: Payg,
-    month: str | None = None,
-    intent: str | None = None,
+    c: Convo, accounts: Accounts, billing: Billing, payg: Payg, month: str | None = None, intent: str | None = None
 ) -> None:
     """Answer what was asked about the latest or the named bill, and offer the rest."""
     account = await c.do(accounts.account, customer=c.customer)
@@ -55,15 +46,8 @@ async def bill(
 
 
 def _offers(found: Bill, answered: str | None) -> list[Offer]:
-    rest = [
-        Offer(text, "bill", {"month": found.month, "intent": ask})
-        for ask, text in _OFFERS
-        if ask != answered
-    ]
-    return [
-        *rest,
-        Offer("bill.offer_dispute", "dispute_charge", {"month": found.month}),
-    ]
+    rest = [Offer(text, "bill", {"month": found.month, "intent": ask}) for ask, text in _OFFERS if ask != answered]
+    return [*rest, Offer("bill.offer_dispute", "dispute_charge", {"month": found.month})]
 
 
 async def _none(c: Convo, billing: Billing, month: str | None) -> None:
@@ -98,35 +82,17 @@ async def _change(c: Convo, billing: Billing, found: Bill, offers: list[Offer]) 
     )
 
 
-async def _charges(
-    c: Convo, billing: Billing, found: Bill, offers: list[Offer]
-) -> None:
+async def _charges(c: Convo, billing: Billing, found: Bill, offers: list[Offer]) -> None:
     charges = await c.do(billing.charges, customer=c.customer, month=found.month)
     if not charges.items:
         await c.say("bill.no_charges", month=found.month, offers=offers)
         return
     shown = charges.items[:_SHOWN_CHARGES]
-    lines, left = (
-        "\n".join(_line(charge) for charge in shown),
-        charges.count - len(shown),
-    )
+    lines, left = ("\n".join(_line(charge) for charge in shown), charges.count - len(shown))
     if left:
-        await c.say(
-            "bill.charges_more",
-            month=found.month,
-            total=charges.total,
-            lines=lines,
-            left=left,
-            offers=offers,
-        )
+        await c.say("bill.charges_more", month=found.month, total=charges.total, lines=lines, left=left, offers=offers)
     else:
-        await c.say(
-            "bill.charges",
-            month=found.month,
-            total=charges.total,
-            lines=lines,
-            offers=offers,
-        )
+        await c.say("bill.charges", month=found.month, total=charges.total, lines=lines, offers=offers)
 
 
 def _line(charge: Charge) -> str:

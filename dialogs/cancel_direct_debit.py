@@ -6,14 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot import Convo, Offer, dialog, known
-from dialogs.services import (
-    Accounts,
-    DirectDebits,
-    EndedMandate,
-    Mandate,
-    MandateEnded,
-    MandateLocked,
-)
+from dialogs.services import Accounts, DirectDebits, EndedMandate, Mandate, MandateEnded, MandateLocked
 
 ELSEWHERE = "elsewhere"
 
@@ -29,11 +22,7 @@ class Option:
 
 @dialog("cancel_direct_debit", intents=["cancel_direct_debit"], requires=known)
 async def cancel_direct_debit(
-    c: Convo,
-    accounts: Accounts,
-    debits: DirectDebits,
-    service: str | None = None,
-    payee: str | None = None,
+    c: Convo, accounts: Accounts, debits: DirectDebits, service: str | None = None, payee: str | None = None
 ) -> None:
     """Cancel one mandate of the customer's choosing, once they have confirmed it and stepped up."""
     account = await c.do(accounts.account, customer=c.customer)
@@ -74,27 +63,15 @@ async def cancel_direct_debit(
     except MandateEnded as over:
         await c.say("debit.over", mandate=mandate, on=over.on)
         return
-    await c.say(
-        "debit.done",
-        receipt=receipt,
-        offers=[Offer("debit.offer_receipts", "receipts")],
-    )
+    await c.say("debit.done", receipt=receipt, offers=[Offer("debit.offer_receipts", "receipts")])
 
 
-async def _which(
-    c: Convo, mandates: Sequence[Mandate], service: str | None
-) -> Mandate | None:
+async def _which(c: Convo, mandates: Sequence[Mandate], service: str | None) -> Mandate | None:
     if len(mandates) == 1 and service is None:
         return mandates[0]
-    options = [
-        Option(mandate.id, mandate.label, mandate.amount) for mandate in mandates
-    ]
+    options = [Option(mandate.id, mandate.label, mandate.amount) for mandate in mandates]
     picked = await c.choose(
-        "which",
-        "debit.which",
-        [*options, Option(ELSEWHERE, "", 0)],
-        label="debit.option",
-        guess=service,
+        "which", "debit.which", [*options, Option(ELSEWHERE, "", 0)], label="debit.option", guess=service
     )
     return next((mandate for mandate in mandates if mandate.id == picked.id), None)
 

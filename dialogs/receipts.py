@@ -14,11 +14,7 @@ async def receipts(c: Convo, receipts: Receipts, reference: str | None = None) -
     """List what was done, latest first, or the one thing that the reference names."""
     done = await c.do(receipts.of, customer=c.customer)
     if reference is not None:
-        named = [
-            receipt
-            for receipt in done
-            if digits(receipt.reference) == digits(reference)
-        ]
+        named = [receipt for receipt in done if digits(receipt.reference) == digits(reference)]
         if not named:
             await c.say("receipts.unknown", reference=reference)
         done = tuple(named) or done

@@ -257,9 +257,7 @@ class DirectDebits(Protocol):
         """What the mandate has under way; raises `NoSuchMandate`."""
         ...
 
-    @effect(
-        read_back="cancellation", keys=True, deadline=8.0, approve="cancel_direct_debit"
-    )
+    @effect(read_back="cancellation", keys=True, deadline=8.0, approve="cancel_direct_debit")
     async def cancel(self, *, mandate: str, key: Key = UNKEYED) -> CancelReceipt:
         """Cancel a mandate; a second time returns the first receipt.
 
@@ -267,9 +265,7 @@ class DirectDebits(Protocol):
         """
         ...
 
-    async def cancellation(
-        self, *, mandate: str, key: Key = UNKEYED
-    ) -> CancelReceipt | None:
+    async def cancellation(self, *, mandate: str, key: Key = UNKEYED) -> CancelReceipt | None:
         """The receipt, if the mandate was cancelled by us (under this key or any); None if it was not."""
         ...
 

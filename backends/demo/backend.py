@@ -32,14 +32,7 @@ class AuditRow:
 class DemoBackend:
     """What the demo brand's dialogs act on. It knows nothing of the engine's store, and has its own transactions."""
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        *,
-        payee: str,
-        personas: tuple[Persona, ...] = (),
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, *, payee: str, personas: tuple[Persona, ...] = ()) -> None:
         self.database = database
         self.failures = Failures()
         self.personas = personas
@@ -54,17 +47,13 @@ class DemoBackend:
 
     async def audit(self) -> tuple[AuditRow, ...]:
         """Every effect that was asked for, oldest first."""
-        rows = await self.database.run(
-            lambda db: db.execute("SELECT * FROM audit ORDER BY n").fetchall()
-        )
+        rows = await self.database.run(lambda db: db.execute("SELECT * FROM audit ORDER BY n").fetchall())
         return tuple(AuditRow(**dict(row)) for row in rows)
 
     def effects(self) -> list[str]:
         """What was really done, oldest first, as "debits.cancel mandate=M2"; waits for the file, so for tests."""
         rows = self.database.run_now(
-            lambda db: db.execute(
-                "SELECT * FROM audit WHERE outcome LIKE 'done%' ORDER BY n"
-            ).fetchall()
+            lambda db: db.execute("SELECT * FROM audit WHERE outcome LIKE 'done%' ORDER BY n").fetchall()
         )
         return [" ".join((row["what"], *_pairs(row["arguments"]))) for row in rows]
 
@@ -74,10 +63,7 @@ class DemoBackend:
 
 
 def _pairs(arguments: str) -> list[str]:
-    return [
-        f"{name}={value}"
-        for name, value in msgspec.json.decode(arguments, type=dict[str, str]).items()
-    ]
+    return [f"{name}={value}" for name, value in msgspec.json.decode(arguments, type=dict[str, str]).items()]
 
 
 def build(path: Path | str, clock: Clock, *, seed: Path | None = None) -> DemoBackend:

@@ -21,9 +21,7 @@ class DemoAccounts:
         """The account; raises `NoSuchAccount`."""
         await self._failures.before()
         row = await self._database.run(lambda db: _customer(db, customer))
-        return Account(
-            row["first_name"], row["plan"], bool(row["online"]), row["ending"]
-        )
+        return Account(row["first_name"], row["plan"], bool(row["online"]), row["ending"])
 
 
 class DemoPayg:
@@ -42,9 +40,7 @@ class DemoPayg:
 
 
 def _customer(db: sqlite3.Connection, ref: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = db.execute(
-        "SELECT * FROM customer WHERE ref = ?", (ref,)
-    ).fetchone()
+    row: sqlite3.Row | None = db.execute("SELECT * FROM customer WHERE ref = ?", (ref,)).fetchone()
     if row is None:
         raise NoSuchAccount(customer=ref)
     return row

@@ -23,10 +23,8 @@ class Database:
         self._connection = self._thread.submit(_open, path).result()
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
-        """Do `work` in one transaction: all of it, or none if it raises. Raises `BackendUnavailable` when the file fails."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._transact, work
-        )
+        """Do `work` in one transaction, all or nothing. Raises `BackendUnavailable` when the file fails."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     def run_now(self, work: Callable[[sqlite3.Connection], R]) -> R:
         """The same, waiting for it; for set-up, before there is a loop."""

@@ -52,7 +52,7 @@ def working_days_after(day: date, count: int) -> date:
 
 
 def works(day: date) -> bool:
-    """Not a weekend, not a bank holiday in England (https://www.gov.uk/bank-holidays); one-off holidays are not known."""
+    """No weekend and no bank holiday in England (https://www.gov.uk/bank-holidays); one-off ones are not known."""
     return day.weekday() < 5 and day not in bank_holidays(day.year)
 
 

@@ -98,29 +98,16 @@ def _customer(made: _Setup, rest: str) -> None:
     ref, *marks = (part.strip() for part in rest.split(","))
     if not ref:
         raise ValueError("name the customer's reference, such as C-1001.")
-    unknown = [
-        mark
-        for mark in marks
-        if mark not in _MARKS and not mark.startswith("pay as you go")
-    ]
+    unknown = [mark for mark in marks if mark not in _MARKS and not mark.startswith("pay as you go")]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is not known of a customer.")
     payg = next((mark for mark in marks if mark.startswith("pay as you go")), None)
-    credit = (
-        pence(payg.removeprefix("pay as you go").strip() or "£0.00")
-        if payg is not None
-        else 0
-    )
+    credit = pence(payg.removeprefix("pay as you go").strip() or "£0.00") if payg is not None else 0
     made.customer = ref
     made.db.execute(
-        "INSERT INTO customer (ref, first_name, name, plan, online, ending, credit) VALUES (?, 'Ana', 'Ana Ruiz', ?, ?, ?, ?)",
-        (
-            ref,
-            "monthly" if payg is None else "payg",
-            "no online account" not in marks,
-            ref[-2:],
-            credit,
-        ),
+        "INSERT INTO customer (ref, first_name, name, plan, online, ending, credit)"
+        " VALUES (?, 'Ana', 'Ana Ruiz', ?, ?, ?, ?)",
+        (ref, "monthly" if payg is None else "payg", "no online account" not in marks, ref[-2:], credit),
     )
 
 
@@ -128,12 +115,7 @@ def _bundle(made: _Setup, rest: str) -> None:
     name, left, until = (part.strip() for part in rest.split(","))
     made.db.execute(
         "UPDATE customer SET bundle = ?, bundle_left = ?, bundle_until = ? WHERE ref = ?",
-        (
-            name,
-            left.removesuffix(" left"),
-            day(until.removeprefix("until "), made.today).isoformat(),
-            made.customer,
-        ),
+        (name, left.removesuffix(" left"), day(until.removeprefix("until "), made.today).isoformat(), made.customer),
     )
 
 
@@ -164,10 +146,7 @@ def _mark(made: _Setup, id: str, mark: str) -> None:
         db.execute("UPDATE mandate SET locked_until = ? WHERE id = ?", (until, id))
     elif mark.startswith("cancelled at the bank "):
         on = day(mark.removeprefix("cancelled at the bank "), today).isoformat()
-        db.execute(
-            "UPDATE mandate SET status = 'cancelled', ended_on = ?, ended_by = 'bank' WHERE id = ?",
-            (on, id),
-        )
+        db.execute("UPDATE mandate SET status = 'cancelled', ended_on = ?, ended_by = 'bank' WHERE id = ?", (on, id))
     elif " moving on " in mark:
         amount, _, on = mark.partition(" moving on ")
         db.execute(
@@ -182,14 +161,7 @@ def _bill(made: _Setup, rest: str) -> None:
     head, _, body = rest.partition(":")
     when, *marks = (part.strip() for part in head.split(","))
     month, _, due = when.partition(" due ")
-    paid = next(
-        (
-            day(mark.removeprefix("paid "), made.today)
-            for mark in marks
-            if mark.startswith("paid ")
-        ),
-        None,
-    )
+    paid = next((day(mark.removeprefix("paid "), made.today) for mark in marks if mark.startswith("paid ")), None)
     id = f"B-{month}"
     made.db.execute(
         "INSERT INTO bill VALUES (?, ?, ?, ?, ?, ?)",
@@ -201,14 +173,8 @@ def _bill(made: _Setup, rest: str) -> None:
         try:
             service, kind = _service(made, what, amount), "plan"
         except ValueError:
-            service, kind = (
-                next(iter(made.services.values())),
-                re.sub(r"\d.*", "", what).strip(),
-            )
-        made.db.execute(
-            "INSERT INTO line VALUES (?, ?, ?, ?, ?, ?)",
-            (id, n, service, kind, what, amount),
-        )
+            service, kind = (next(iter(made.services.values())), re.sub(r"\d.*", "", what).strip())
+        made.db.execute("INSERT INTO line VALUES (?, ?, ?, ?, ?, ?)", (id, n, service, kind, what, amount))
 
 
 def _charges(made: _Setup, rest: str) -> None:
@@ -218,8 +184,7 @@ def _charges(made: _Setup, rest: str) -> None:
         number, name, *said = what.split()
         on = day(f"{number} {name} {month.strip()[:4]}", made.today).isoformat()
         made.db.execute(
-            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)",
-            (f"B-{month.strip()}", n, on, " ".join(said), amount),
+            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (f"B-{month.strip()}", n, on, " ".join(said), amount)
         )
 
 
@@ -234,10 +199,7 @@ def _service(made: _Setup, label: str, monthly: int) -> str:
     kind = kind_of(label)
     if label not in made.services:
         id = f"S{len(made.services) + 1}"
-        made.db.execute(
-            "INSERT INTO service VALUES (?, ?, ?, ?, ?)",
-            (id, made.customer, kind, label, monthly),
-        )
+        made.db.execute("INSERT INTO service VALUES (?, ?, ?, ?, ?)", (id, made.customer, kind, label, monthly))
         made.services[label] = id
     return made.services[label]
 

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
-KINDS = {
-    "mobile": "mobile",
-    "home broadband": "broadband",
-    "handset plan": "handset",
-    "phone insurance": "insurance",
-}
+KINDS = {"mobile": "mobile", "home broadband": "broadband", "handset plan": "handset", "phone insurance": "insurance"}
 
 
 def kind_of(label: str) -> str:
@@ -19,16 +14,12 @@ def kind_of(label: str) -> str:
     for start, kind in KINDS.items():
         if label.casefold().startswith(start):
             return kind
-    raise ValueError(
-        f"{label!r} names no service; labels begin with {', '.join(KINDS)}."
-    )
+    raise ValueError(f"{label!r} names no service; labels begin with {', '.join(KINDS)}.")
 
 
 def pence(text: str) -> int:
     """£23.00 → 2300; raises `ValueError`."""
-    found = re.fullmatch(
-        r"(-?)£(\d+)(?:\.(\d\d))?", text.strip().replace("−", "-").replace(",", "")
-    )
+    found = re.fullmatch(r"(-?)£(\d+)(?:\.(\d\d))?", text.strip().replace("−", "-").replace(",", ""))
     if found is None:
         raise ValueError(f"{text!r} is not an amount such as £23.00.")
     amount = int(found[2]) * 100 + int(found[3] or 0)
@@ -42,7 +33,7 @@ def day(text: str, today: date) -> date:
         return date.fromisoformat(said)
     except ValueError:
         dated = said if re.search(r"\d{4}$", said) else f"{said} {today.year}"
-        return datetime.strptime(dated, "%d %B %Y").date()
+        return datetime.strptime(dated, "%d %B %Y").replace(tzinfo=UTC).date()
 
 
 def masked(id: str) -> str:

@@ -13,7 +13,7 @@ from dialogs.services import Bill
 
 @dataclass(frozen=True, slots=True)
 class BillSheet:
-    """What the page says. `lines` are (what for, pence); `charges` itemise those on top of the plan: (day, what, pence)."""
+    """What it says. `lines` are (what for, pence); `charges` itemise those on top of the plan: (day, what, pence)."""
 
     payee: str
     name: str
@@ -35,12 +35,7 @@ def render(sheet: BillSheet) -> bytes:
     _line(pdf, sheet.payee, size=20, bold=True)
     _line(pdf, f"Bill for {_month(bill.month)}", size=14)
     pdf.ln(4)
-    for text in (
-        sheet.name,
-        f"Customer {sheet.customer}",
-        f"Bill {bill.id}",
-        f"Issued {_day(bill.issued)}",
-    ):
+    for text in (sheet.name, f"Customer {sheet.customer}", f"Bill {bill.id}", f"Issued {_day(bill.issued)}"):
         _line(pdf, text)
     pdf.ln(4)
     for label, amount in sheet.lines:
@@ -53,11 +48,7 @@ def render(sheet: BillSheet) -> bytes:
     else:
         _line(pdf, f"To pay: {_money(bill.debited + bill.rest)}, due {_day(bill.due)}.")
         if bill.debited:
-            what = (
-                "We collect it"
-                if not bill.rest
-                else f"We collect {_money(bill.debited)} of it"
-            )
+            what = "We collect it" if not bill.rest else f"We collect {_money(bill.debited)} of it"
             _line(pdf, f"{what} by Direct Debit.")
     if sheet.charges:
         pdf.ln(6)
@@ -76,15 +67,7 @@ def _line(pdf: FPDF, text: str, *, size: int = 11, bold: bool = False) -> None:
 def _row(pdf: FPDF, label: str, pence: int, *, bold: bool = False) -> None:
     pdf.set_font("helvetica", "B" if bold else "", 11)
     pdf.cell(135, 8, _plain(label), border="B")
-    pdf.cell(
-        0,
-        8,
-        _plain(_money(pence)),
-        border="B",
-        align="R",
-        new_x=XPos.LMARGIN,
-        new_y=YPos.NEXT,
-    )
+    pdf.cell(0, 8, _plain(_money(pence)), border="B", align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
 def _plain(text: str) -> str:
@@ -101,4 +84,4 @@ def _day(day: date) -> str:
 
 
 def _month(month: str) -> str:
-    return f"{datetime.strptime(month, '%Y-%m'):%B %Y}"
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"

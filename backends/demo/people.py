@@ -13,7 +13,7 @@ from backends.demo.errors import SeedError
 
 
 class Extra(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A charge on the latest bill. `{mon}` in a label is the bill's month; `charges` are (day of month, what, pence)."""
+    """A line on the latest bill. `{mon}` in its label is the bill's month; `charges` are (day, what, pence)."""
 
     service: str
     kind: str
@@ -96,7 +96,5 @@ def personas_of(seed: Seed) -> tuple[Persona, ...]:
     """The customers with a story, in the file's order."""
     everyone: list[Billed | Topped] = [*seed.billed, *seed.payg]
     return tuple(
-        Persona(p.persona.sub, p.persona.name, p.persona.story, p.ref)
-        for p in everyone
-        if p.persona is not None
+        Persona(p.persona.sub, p.persona.name, p.persona.story, p.ref) for p in everyone if p.persona is not None
     )

@@ -12,21 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.demo import (
-    DemoBackend,
-    build,
-    close_all,
-    direct_debits,
-    from_lines,
-    shared,
-)
-from backends.demo.errors import (
-    FixtureError,
-    KeyReused,
-    ResponseLost,
-    SeedError,
-    ToldToBeDown,
-)
+from backends.demo import DemoBackend, build, close_all, direct_debits, from_lines, shared
+from backends.demo.errors import FixtureError, KeyReused, ResponseLost, SeedError, ToldToBeDown
 from bot import Key
 from bot.errors import SettingsError
 from dialogs.services import (
@@ -78,9 +65,7 @@ async def two() -> AsyncIterator[DemoBackend]:
     backend.close()
 
 
-async def test_a_key_used_again_gives_the_first_receipt_and_one_audit_row(
-    two: DemoBackend,
-) -> None:
+async def test_a_key_used_again_gives_the_first_receipt_and_one_audit_row(two: DemoBackend) -> None:
     first = await two.direct_debits.cancel(mandate="M2", key=Key("k1"))
     again = await two.direct_debits.cancel(mandate="M2", key=Key("k1"))
     assert again == first
@@ -103,9 +88,7 @@ async def test_a_key_used_for_another_call_is_refused(two: DemoBackend) -> None:
 
 
 async def test_two_mandates_get_two_references(two: DemoBackend) -> None:
-    receipts = [
-        await two.direct_debits.cancel(mandate=m, key=Key(m)) for m in ("M1", "M2")
-    ]
+    receipts = [await two.direct_debits.cancel(mandate=m, key=Key(m)) for m in ("M1", "M2")]
     assert [r.reference for r in receipts] == ["DD-7781", "DD-7782"]
 
 
@@ -115,31 +98,19 @@ async def test_the_read_back_tells_done_from_not_done(two: DemoBackend) -> None:
     assert await two.direct_debits.cancellation(mandate="M2", key=Key("k1")) == receipt
 
 
-async def test_a_payment_with_the_bank_is_on_the_receipt_and_the_next_one_is_named(
-    two: DemoBackend,
-) -> None:
+async def test_a_payment_with_the_bank_is_on_the_receipt_and_the_next_one_is_named(two: DemoBackend) -> None:
     under = await two.direct_debits.collections(mandate="M2")
     assert (under.moving_amount, under.moving_on) == (2300, date(2026, 11, 12))
     receipt = await two.direct_debits.cancel(mandate="M2", key=Key("k"))
     assert (receipt.moving_amount, receipt.moving_on) == (2300, date(2026, 11, 12))
     other = await two.direct_debits.collections(mandate="M1")
-    assert (other.moving_amount, other.next_amount, other.next_on) == (
-        0,
-        4000,
-        date(2026, 11, 30),
-    )
+    assert (other.moving_amount, other.next_amount, other.next_on) == (0, 4000, date(2026, 11, 30))
     assert other.owed == 4000
 
 
-async def test_after_a_cancellation_the_bill_is_no_longer_collected_in_full(
-    two: DemoBackend,
-) -> None:
+async def test_after_a_cancellation_the_bill_is_no_longer_collected_in_full(two: DemoBackend) -> None:
     before = await two.billing.bill(customer="C-1001")
-    assert before is not None and (before.total, before.debited, before.rest) == (
-        6300,
-        6300,
-        0,
-    )
+    assert before is not None and (before.total, before.debited, before.rest) == (6300, 6300, 0)
     await two.direct_debits.cancel(mandate="M2", key=Key("k"))
     after = await two.billing.bill(customer="C-1001")
     assert after is not None and (after.debited, after.rest) == (4000, 2300)
@@ -165,14 +136,9 @@ async def test_locked_and_ended_mandates_are_refused_and_audited() -> None:
     assert ended.value == MandateEnded(on=date(2026, 11, 2))
     with pytest.raises(NoSuchMandate):
         await backend.direct_debits.cancel(mandate="M3", key=Key("c"))
-    assert [row.outcome for row in await backend.audit()] == [
-        "refused: locked",
-        "refused: ended before",
-    ]
+    assert [row.outcome for row in await backend.audit()] == ["refused: locked", "refused: ended before"]
     clock.time = datetime(2026, 12, 3, 9, tzinfo=UTC)
-    assert (
-        await backend.direct_debits.cancel(mandate="M1", key=Key("a"))
-    ).label == "Home broadband"
+    assert (await backend.direct_debits.cancel(mandate="M1", key=Key("a"))).label == "Home broadband"
     backend.close()
 
 
@@ -242,40 +208,23 @@ async def test_a_change_is_a_sum_of_its_causes(larkspur: DemoBackend) -> None:
             change = await larkspur.billing.change(customer=f"C-{number}", month=month)
             if change is not None:
                 amounts = [abs(c.amount) for c in change.causes]
-                assert (
-                    sum(c.amount for c in change.causes)
-                    == change.total - change.previous_total
-                )
+                assert sum(c.amount for c in change.causes) == change.total - change.previous_total
                 assert amounts == sorted(amounts, reverse=True) and 0 not in amounts
 
 
 async def test_charges_are_the_lines_on_top_of_the_plan(larkspur: DemoBackend) -> None:
     charges = await larkspur.billing.charges(customer="C-1001", month="2026-10")
     assert (charges.total, charges.count) == (1420, 8)
-    assert charges.items[0] == Charge(
-        "B-1001-2026-10.0", date(2026, 10, 3), "a day's use in Spain", 225
-    )
-    assert (
-        await larkspur.billing.charges(customer="C-1001", month="2026-09")
-    ).items == ()
+    assert charges.items[0] == Charge("B-1001-2026-10.0", date(2026, 10, 3), "a day's use in Spain", 225)
+    assert (await larkspur.billing.charges(customer="C-1001", month="2026-09")).items == ()
 
 
-async def test_the_pdf_is_one_and_belongs_to_its_customer(
-    larkspur: DemoBackend,
-) -> None:
+async def test_the_pdf_is_one_and_belongs_to_its_customer(larkspur: DemoBackend) -> None:
     file = await larkspur.billing.pdf(customer="C-1001", month="2026-10")
     assert file is not None and file.type == "application/pdf"
     data = await larkspur.open_file(file.ref, "C-1001")
-    assert (
-        data.startswith(b"%PDF-")
-        and data.rstrip().endswith(b"%%EOF")
-        and len(data) == file.size
-    )
-    for ref, customer in (
-        (file.ref, "C-1002"),
-        ("bill:nothing", "C-1001"),
-        ("B-1001-2026-10", "C-1001"),
-    ):
+    assert data.startswith(b"%PDF-") and data.rstrip().endswith(b"%%EOF") and len(data) == file.size
+    for ref, customer in ((file.ref, "C-1002"), ("bill:nothing", "C-1001"), ("B-1001-2026-10", "C-1001")):
         with pytest.raises(NoSuchFile):
             await larkspur.open_file(ref, customer)
     assert await larkspur.billing.pdf(customer="C-1001", month="2020-01") is None
@@ -289,20 +238,13 @@ async def test_what_is_not_there_is_said_so(larkspur: DemoBackend) -> None:
         await larkspur.accounts.account(customer="C-9")
 
 
-async def test_factories_share_one_backend_a_file_and_it_outlives_them(
-    tmp_path: Path,
-) -> None:
+async def test_factories_share_one_backend_a_file_and_it_outlives_them(tmp_path: Path) -> None:
     settings = {"path": str(tmp_path / "data" / "demo.sqlite"), "seed": str(SEED)}
     assert shared(settings, At()) is shared(settings, At())
-    receipt = await direct_debits(settings, At()).cancel(
-        mandate="M-1001-1", key=Key("k")
-    )
+    receipt = await direct_debits(settings, At()).cancel(mandate="M-1001-1", key=Key("k"))
     close_all()
     assert (
-        await direct_debits(
-            settings, At(datetime(2027, 1, 5, tzinfo=UTC))
-        ).cancellation(mandate="M-1001-1")
-        == receipt
+        await direct_debits(settings, At(datetime(2027, 1, 5, tzinfo=UTC))).cancellation(mandate="M-1001-1") == receipt
     )
     months = await shared(settings, At()).billing.months(customer="C-1001")
     assert months[-1] == "2026-10", "a file that was filled stays as it is"
@@ -342,5 +284,4 @@ async def test_a_file_that_fails_is_temporary(two: DemoBackend) -> None:
 def test_a_fixture_line_that_is_not_understood_is_named(line: str) -> None:
     lines = [line] if line == "customer" else ["customer C-1", line]
     with pytest.raises(FixtureError, match=re.escape(line)):
-        backend = from_lines(lines, At())
-        backend.close()
+        from_lines(lines, At())

@@ -44,25 +44,13 @@ class Knows:
 class OwnWorld(DemoWorld):
     """The demo world with more dialogs."""
 
-    def process(
-        self, wrap: Callable[[Services], Services], store: Store
-    ) -> tuple[Host, Bridge]:
+    def process(self, wrap: Callable[[Services], Services], store: Store) -> tuple[Host, Bridge]:
         host, _ = super().process(wrap, store)
         dialogs = Dialogs([*all_dialogs().by_id.values(), *dialogs_in(scripts)])
-        files = [
-            HOST / "en.ftl",
-            ROOT / "dialogs/text/en.ftl",
-            ROOT / "tests/worlds/scripts.ftl",
-        ]
-        brand = {
-            "name": "Larkspur Mobile",
-            "phone": "0800 496 0150",
-            "hours": "Monday to Saturday, 8am to 8pm",
-        }
+        files = [HOST / "en.ftl", ROOT / "dialogs/text/en.ftl", ROOT / "tests/worlds/scripts.ftl"]
+        brand = {"name": "Larkspur Mobile", "phone": "0800 496 0150", "hours": "Monday to Saturday, 8am to 8pm"}
         texts = Texts({"en-GB": files}, brand, lambda: self.clock.now().date())
-        return replace(
-            host, dialogs=dialogs, texts=texts, recogniser=Knows(recogniser())
-        ), Bridge(dialogs)
+        return replace(host, dialogs=dialogs, texts=texts, recogniser=Knows(recogniser())), Bridge(dialogs)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -70,15 +58,10 @@ class OwnWorld(DemoWorld):
 async def test_own_dialogs(case: Case, mode: Mode) -> None:
     world = OwnWorld(case.given)
     await Player(world, mode).play(case)
-    effects = await world.store.query(
-        "SELECT key, status, reference, arguments FROM effect ORDER BY arguments"
-    )
+    effects = await world.store.query("SELECT key, status, reference, arguments FROM effect ORDER BY arguments")
     if case.name.startswith("Two mandates"):
         assert len({row["key"] for row in effects}) == 2
-        assert [(row["status"], row["reference"]) for row in effects] == [
-            ("done", "DD-7781"),
-            ("done", "DD-7782"),
-        ]
+        assert [(row["status"], row["reference"]) for row in effects] == [("done", "DD-7781"), ("done", "DD-7782")]
         hashes = {row.key_hash for row in await world.demo.audit()}
         assert len(hashes) == 2 and "" not in hashes
     await world.close()
@@ -86,13 +69,7 @@ async def test_own_dialogs(case: Case, mode: Mode) -> None:
 
 async def test_a_transcript_that_goes_otherwise_fails() -> None:
     case = CASES[0]
-    wrong = replace(
-        case,
-        lines=[
-            replace(line, text=line.text.replace("DD-7781", "DD-9"))
-            for line in case.lines
-        ],
-    )
+    wrong = replace(case, lines=[replace(line, text=line.text.replace("DD-7781", "DD-9")) for line in case.lines])
     world = OwnWorld(case.given)
     with pytest.raises(Differs):
         await Player(world, "plain").play(wrong)
@@ -100,23 +77,15 @@ async def test_a_transcript_that_goes_otherwise_fails() -> None:
 
 
 def test_every_dialog_passes_the_lint() -> None:
-    world_texts = Texts(
-        {"en-GB": [HOST / "en.ftl", ROOT / "dialogs/text/en.ftl"]}, {}, lambda: None
-    )
+    world_texts = Texts({"en-GB": [HOST / "en.ftl", ROOT / "dialogs/text/en.ftl"]}, {}, lambda: None)
     assert lint(all_dialogs(), world_texts) == []
 
 
 def test_every_text_of_the_catalogue_is_used() -> None:
     """A copywriter should not polish words that nobody ever sees."""
-    source = "\n".join(
-        path.read_text("utf-8") for path in (ROOT / "dialogs").glob("*.py")
-    )
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "dialogs").glob("*.py"))
     composed = ("dialog-", "action-", "receipt-", "unlink-done")
     used = source.replace(".", "-").replace("_", "-")
     texts = Texts({"en-GB": [ROOT / "dialogs/text/en.ftl"]}, {}, lambda: None)
-    unused = [
-        id
-        for id in texts.messages["en-GB"]
-        if not id.startswith(composed) and f'"{id}"' not in used
-    ]
+    unused = [id for id in texts.messages["en-GB"] if not id.startswith(composed) and f'"{id}"' not in used]
     assert unused == []

@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends.demo import DemoBackend, build
-from backends.demo.days import (
-    bank_holidays,
-    last_day,
-    shifted,
-    working_day,
-    working_days_before,
-)
+from backends.demo.days import bank_holidays, last_day, shifted, working_day, working_days_before
 
 SEED = Path(__file__).parents[2] / "brands/larkspur/seed/people.yml"
 BILLED = [f"C-{n}" for n in range(1001, 1031)]
@@ -37,9 +31,7 @@ async def backend() -> AsyncIterator[DemoBackend]:
     made.close()
 
 
-async def test_thirty_customers_with_thirteen_months_of_bills(
-    backend: DemoBackend,
-) -> None:
+async def test_thirty_customers_with_thirteen_months_of_bills(backend: DemoBackend) -> None:
     for ref in BILLED:
         months = await backend.billing.months(customer=ref)
         assert len(months) == 13 and months[-1] == "2026-10" and months[0] == "2025-10"
@@ -47,9 +39,7 @@ async def test_thirty_customers_with_thirteen_months_of_bills(
         assert account.plan == "monthly" and account.online
 
 
-async def test_one_mandate_for_each_service_all_payable_to_the_brand(
-    backend: DemoBackend,
-) -> None:
+async def test_one_mandate_for_each_service_all_payable_to_the_brand(backend: DemoBackend) -> None:
     for ref in BILLED:
         active = await backend.direct_debits.active(customer=ref)
         ended = await backend.direct_debits.ended(customer=ref)
@@ -60,9 +50,7 @@ async def test_one_mandate_for_each_service_all_payable_to_the_brand(
         assert bill is not None and bill.total >= sum(m.amount for m in active)
 
 
-async def test_eight_pay_as_you_go_two_of_them_without_an_online_account(
-    backend: DemoBackend,
-) -> None:
+async def test_eight_pay_as_you_go_two_of_them_without_an_online_account(backend: DemoBackend) -> None:
     accounts = [await backend.accounts.account(customer=ref) for ref in PAYG]
     assert {a.plan for a in accounts} == {"payg"}
     assert sum(not a.online for a in accounts) == 2
@@ -79,16 +67,12 @@ async def test_five_personas_with_their_stories(backend: DemoBackend) -> None:
     assert change is not None and change.total - change.previous_total == 1420
     (broadband,) = await backend.direct_debits.active(customer=hale)
     locked = await backend.database.run(
-        lambda db: db.execute(
-            "SELECT locked_until FROM mandate WHERE id = ?", (broadband.id,)
-        ).fetchone()[0]
+        lambda db: db.execute("SELECT locked_until FROM mandate WHERE id = ?", (broadband.id,)).fetchone()[0]
     )
     assert locked == "2026-11-21"
     assert [m.by for m in await backend.direct_debits.ended(customer=hale)] == ["bank"]
     (mobile,) = await backend.direct_debits.active(customer=dev)
-    assert (
-        await backend.direct_debits.collections(mandate=mobile.id)
-    ).moving_on == date(2026, 11, 12)
+    assert (await backend.direct_debits.collections(mandate=mobile.id)).moving_on == date(2026, 11, 12)
     overdue = await backend.billing.bill(customer=dev, month="2026-09")
     assert overdue is not None and (overdue.status, overdue.rest) == ("overdue", 1800)
     assert len(await backend.direct_debits.active(customer=mo)) == 4
@@ -112,14 +96,7 @@ async def test_the_same_day_gives_the_same_customers(backend: DemoBackend) -> No
 
 
 @pytest.mark.parametrize(
-    "day",
-    [
-        date(2026, 1, 1),
-        date(2026, 2, 28),
-        date(2024, 2, 29),
-        date(2026, 12, 31),
-        date(2026, 3, 30),
-    ],
+    "day", [date(2026, 1, 1), date(2026, 2, 28), date(2024, 2, 29), date(2026, 12, 31), date(2026, 3, 30)]
 )
 async def test_it_can_be_seeded_on_any_day(day: date) -> None:
     made = build(":memory:", At(day.year, day.month, day.day), seed=SEED)
@@ -128,11 +105,7 @@ async def test_it_can_be_seeded_on_any_day(day: date) -> None:
     for ref in BILLED:
         for mandate in await made.direct_debits.active(customer=ref):
             under = await made.direct_debits.collections(mandate=mandate.id)
-            assert (
-                under.next_on is not None
-                and under.next_on >= day
-                and under.next_amount > 0
-            )
+            assert under.next_on is not None and under.next_on >= day and under.next_amount > 0
             assert (under.moving_on is None) == (under.moving_amount == 0)
             assert under.moving_on is None or day <= under.moving_on < under.next_on
     made.close()
@@ -151,11 +124,7 @@ def test_bank_holidays_of_england() -> None:
 
 
 def test_months_and_working_days() -> None:
-    assert (shifted("2026-01", -1), shifted("2026-12", 1), shifted("2026-10", -13)) == (
-        "2025-12",
-        "2027-01",
-        "2025-09",
-    )
+    assert (shifted("2026-01", -1), shifted("2026-12", 1), shifted("2026-10", -13)) == ("2025-12", "2027-01", "2025-09")
     assert last_day("2028-02") == date(2028, 2, 29)
     assert working_day(date(2026, 12, 25)) == date(2026, 12, 29)
     assert working_days_before(date(2026, 11, 30), 2) == date(2026, 11, 26)

@@ -7,9 +7,7 @@ from dialogs.services import DirectDebits
 
 
 @dialog("cancel_all", intents=["cancel_all"], requires=known)
-async def cancel_all(
-    c: Convo, debits: DirectDebits, done: list[str] | None = None
-) -> Again | None:
+async def cancel_all(c: Convo, debits: DirectDebits, done: list[str] | None = None) -> Again | None:
     """Cancel every mandate, one run each."""
     mandates = await c.do(debits.active, customer=c.customer)
     if not mandates:
@@ -34,6 +32,4 @@ async def count_debits(c: Convo, debits: DirectDebits) -> None:
     after = await c.do(debits.active, customer=c.customer).named("after")
     await c.say("count.said", before=len(before), after=len(after), mandate=before[0])
     await c.confirm("right", "count.right")
-    await c.say(
-        "count.said", before=len(before), after=len(after), mandate=before[0]
-    ).named("once more")
+    await c.say("count.said", before=len(before), after=len(after), mandate=before[0]).named("once more")
