@@ -39,6 +39,9 @@ _END = """
 UPDATE link_txn SET state = :state, ended_at = :now, ended_why = :why, secrets = NULL, state_hash = NULL,
     cookie_hash = COALESCE(cookie_hash, :cookie_hash), person = COALESCE(person, :person), masked = :masked
 WHERE id = :id AND ended_at IS NULL"""
+_OLD_LOGIN = "SELECT 1 AS found FROM browser_login WHERE expires_at <= :now LIMIT 1"
+_FORGET_LOGINS = "DELETE FROM browser_login WHERE expires_at <= :now"
+
 
 @dataclass(frozen=True, slots=True)
 class Txn:
@@ -93,9 +96,7 @@ class Ledger:
         rows = await self.store.query(_OVERDUE.format(limit=int(limit)), now=now.timestamp())
         return [_txn(row) for row in rows]
 
-    async def start(
-        self, txn: Txn, *, provider: str, issuer: str, cookie: str, state: str, secrets: bytes
-    ) -> None:
+    async def start(self, txn: Txn, *, provider: str, issuer: str, cookie: str, state: str, secrets: bytes) -> None:
         """Pin the sign-in to this browser and remember what its return must show. A second browser is refused."""
         now = self.clock.now()
         values = {
@@ -107,9 +108,7 @@ class Ledger:
             "state_hash": hashed(state),
             "secrets": secrets,
         }
-        await self.store.change(
-            [Sql(_START, values, rows=1), self.audit(txn, "started", now, {"provider": provider})]
-        )
+        await self.store.change([Sql(_START, values, rows=1), self.audit(txn, "started", now, {"provider": provider})])
 
     async def take_state(self, txn: Txn, state: str) -> None:
         """Use the state up, whatever comes of it."""
@@ -151,6 +150,12 @@ class Ledger:
         )
         await self.store.change([ended, *changes, audited], [signal])
 
+    async def forget_logins(self) -> None:
+        """Forget which browsers had a login that approves nothing any more."""
+        now = {"now": self.clock.now().timestamp()}
+        if await self.store.query(_OLD_LOGIN, **now):
+            await self.store.change([Sql(_FORGET_LOGINS, now)])
+
     async def refused(self, txn: Txn | None, why: str) -> None:
         """Record an attempt that changed nothing."""
         now = self.clock.now()
@@ -159,9 +164,7 @@ class Ledger:
         else:
             await self.store.change([self.audit(txn, "refused", now, {"why": why})])
 
-    def audit(
-        self, txn: Txn, what: str, at: datetime, detail: Mapping[str, Plain], person: str | None = None
-    ) -> Sql:
+    def audit(self, txn: Txn, what: str, at: datetime, detail: Mapping[str, Plain], person: str | None = None) -> Sql:
         """The audit row of one thing that happened to a sign-in."""
         return audit_row(
             what=f"{txn.purpose}.{what}",

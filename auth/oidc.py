@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
-from authlib.integrations.base_client.async_app import AsyncOAuth2Mixin  # type: ignore[import-untyped]
-from authlib.integrations.base_client.async_openid import AsyncOpenIDMixin  # type: ignore[import-untyped]
-from authlib.integrations.base_client.sync_app import BaseApp  # type: ignore[import-untyped]
-from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
-from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped, unused-ignore]
+from authlib.integrations.base_client.async_app import AsyncOAuth2Mixin  # type: ignore[import-untyped, unused-ignore]
+from authlib.integrations.base_client.async_openid import AsyncOpenIDMixin  # type: ignore[import-untyped, unused-ignore]
+from authlib.integrations.base_client.sync_app import BaseApp  # type: ignore[import-untyped, unused-ignore]
+from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped, unused-ignore]
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped, unused-ignore]
 from joserfc.errors import JoseError
 
 from auth.errors import ProviderDown, ProviderMisconfigured, SignInRefused, TokenRevoked
@@ -35,7 +35,7 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
-class _Client(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore[misc]
+class _Client(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore[misc, unused-ignore]
     client_cls = AsyncOAuth2Client
 
 
@@ -80,7 +80,7 @@ class OidcProvider:
         return bool(client.server_metadata.get("authorization_response_iss_parameter_supported"))
 
     async def finish(self, *, code: str, secrets: Mapping[str, str], max_age: float) -> SignedIn:
-        """Exchange the code and validate the sign-in. Raises `SignInRefused`, `ProviderDown`, `ProviderMisconfigured`."""
+        """Exchange the code and validate the sign-in. Raises `SignInRefused` and as `begin`."""
         client = await self._client()
         with self._told():
             token = await client.fetch_access_token(
@@ -212,7 +212,7 @@ class OidcProvider:
 def _claims_at(clock: Clock) -> type[Any]:
     """The library's own claim checks (at_hash among them), by our clock instead of the machine's."""
 
-    class Claims(CodeIDToken):  # type: ignore[misc]
+    class Claims(CodeIDToken):  # type: ignore[misc, unused-ignore]
         def validate(self, now: int | None = None, leeway: int = 0) -> None:
             super().validate(now=int(clock.now().timestamp()), leeway=leeway)
 

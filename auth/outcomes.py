@@ -139,7 +139,8 @@ class Outcomes:
             changes.append(Sql(_TOKEN, {"link": link, "sealed": sealed, "person": person}))
         changes.append(self._login(cookie, signed_in, person))
         masked = mask(ref)
-        told: dict[str, Plain] = {"status": "linked", "link": link, "person": person, "masked": masked, "changed": bool(old) and not same}
+        told: dict[str, Plain] = {"status": "linked", "link": link, "person": person, "masked": masked}
+        told["changed"] = old is not None and not same
         await self._ledger.end(
             txn,
             "done",
@@ -237,4 +238,3 @@ def mask(customer_ref: str) -> str:
 
 def _sql(text: str, values: dict[str, Any], rows: int | None = None) -> Sql:
     return Sql(text, {name: value for name, value in values.items() if f":{name}" in text}, rows=rows)
-

@@ -48,20 +48,22 @@ class Auth:
     ) -> None:
         if not providers:
             raise SettingsError("identity.providers is empty: without one, nobody can sign in.")
-        if len({one.id for one in providers}) < len(providers) or len({one.issuer for one in providers}) < len(providers):
+        if any(
+            len(set(names)) < len(providers) for names in zip(*((one.id, one.issuer) for one in providers), strict=True)
+        ):
             raise SettingsError("identity.providers: each needs its own id and issuer.")
         settings = settings or AuthSettings()
         keys = Keys(server_keys)
         self.vault = Vault(vault_keys)
         self.providers = {one.id: OidcProvider(one, clock, settings) for one in providers}
-        self._ledger = Ledger(store, clock)
+        self.ledger = Ledger(store, clock)
         self.login: Login = Transactions(keys, settings)
         self.identity: Identity = Identities(store, settings)
         self.minter = LinkMinter(store, clock, keys, public_url)
-        self.tokens = Tokens(self._ledger, self.vault, self.providers)
+        self.tokens = Tokens(self.ledger, self.vault, self.providers)
         self._pages = LinkPages(
-            ledger=self._ledger,
-            outcomes=Outcomes(self._ledger, self.vault, settings),
+            ledger=self.ledger,
+            outcomes=Outcomes(self.ledger, self.vault, settings),
             keys=keys,
             vault=self.vault,
             providers=self.providers,
@@ -81,14 +83,15 @@ class Auth:
         Returns how many sign-ins it ended. Safe in several processes at once.
         """
         ended = 0
-        for txn in await self._ledger.overdue(self._ledger.clock.now(), limit):
+        for txn in await self.ledger.overdue(self.ledger.clock.now(), limit):
             try:
-                await self._ledger.end(txn, "expired", "late")
+                await self.ledger.end(txn, "expired", "late")
                 ended += 1
             except Conflict:
                 # Another process, or the customer, was first.
                 continue
         await self.tokens.revoke_unlinked(limit)
+        await self.ledger.forget_logins()
         return ended
 
     async def check(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ _UNLINK = (
 
 
 class Transactions:
-    """Implements `bot.ports.Login`. A transaction is live for `settings.transaction` seconds; one per chat and purpose."""
+    """Implements `bot.ports.Login`. One live transaction per chat and purpose, for `settings.transaction` seconds."""
 
     __slots__ = ("_keys", "_settings")
 
@@ -169,7 +169,5 @@ class Transactions:
             "reason": reason,
         }
         changes = [Sql(text, {name: values[name] for name in values if f":{name}" in text}) for text in _UNLINK]
-        audited = audit_row(
-            what="link.revoked", at=now, detail={"connection": address.connection, "reason": reason}
-        )
+        audited = audit_row(what="link.revoked", at=now, detail={"connection": address.connection, "reason": reason})
         return (*changes, audited)

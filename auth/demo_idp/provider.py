@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
-from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped]
-from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
+from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped, unused-ignore]
+from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped, unused-ignore]
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from auth.demo_idp.faults import Faults

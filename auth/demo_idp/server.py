@@ -11,19 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]
+from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped, unused-ignore]
     AuthorizationServer,
     InvalidRequestError,
     OAuth2Payload,
     OAuth2Request,
     grants,
 )
-from authlib.oauth2.rfc6750 import BearerTokenGenerator  # type: ignore[import-untyped]
-from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped]
-from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped]
-from authlib.oauth2.rfc9207 import IssuerParameter  # type: ignore[import-untyped]
-from authlib.oidc.core.grants import OpenIDCode  # type: ignore[import-untyped]
-from authlib.oidc.core.util import create_half_hash  # type: ignore[import-untyped]
+from authlib.oauth2.rfc6750 import BearerTokenGenerator  # type: ignore[import-untyped, unused-ignore]
+from authlib.oauth2.rfc7009 import RevocationEndpoint  # type: ignore[import-untyped, unused-ignore]
+from authlib.oauth2.rfc7636 import CodeChallenge  # type: ignore[import-untyped, unused-ignore]
+from authlib.oauth2.rfc9207 import IssuerParameter  # type: ignore[import-untyped, unused-ignore]
+from authlib.oidc.core.grants import OpenIDCode  # type: ignore[import-untyped, unused-ignore]
+from authlib.oidc.core.util import create_half_hash  # type: ignore[import-untyped, unused-ignore]
 
 from auth.demo_idp.faults import Faults
 from auth.demo_idp.signing import ALG, Signing
@@ -52,7 +52,7 @@ class Answer:
         self.headers["Location"] = address
 
 
-class _Payload(OAuth2Payload):  # type: ignore[misc]
+class _Payload(OAuth2Payload):  # type: ignore[misc, unused-ignore]
     def __init__(self, values: Mapping[str, str], lists: defaultdict[str, list[str]]) -> None:
         self._values = values
         self._lists = lists
@@ -66,7 +66,7 @@ class _Payload(OAuth2Payload):  # type: ignore[misc]
         return self._lists
 
 
-class Request(OAuth2Request):  # type: ignore[misc]
+class Request(OAuth2Request):  # type: ignore[misc, unused-ignore]
     """A request that was read already: authlib's server is synchronous."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Request(OAuth2Request):  # type: ignore[misc]
         return self._form
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class Server(AuthorizationServer):  # type: ignore[misc, unused-ignore]
     """The server. `issuer` is its public address."""
 
     def __init__(
@@ -129,7 +129,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         held = request.authorization_code or request.refresh_token
         for kind, life in (("access", ACCESS_LIFE), ("refresh", REFRESH_LIFE)):
             if f"{kind}_token" in token:
-                kept = Token(kind, request.client.client_id, token.get("scope", ""), login, held.family, self.now() + life)
+                whose, scope = request.client.client_id, token.get("scope", "")
+                kept = Token(kind, whose, scope, login, held.family, self.now() + life)
                 self.state.add_token(token[f"{kind}_token"], kept)
 
     def create_oauth2_request(self, request: Request) -> Request:
@@ -142,7 +143,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         """Nobody listens."""
 
 
-class _Issuer(IssuerParameter):  # type: ignore[misc]
+class _Issuer(IssuerParameter):  # type: ignore[misc, unused-ignore]
     def __init__(self, server: Server) -> None:
         self._server = server
         super().__call__(server)
@@ -152,7 +153,7 @@ class _Issuer(IssuerParameter):  # type: ignore[misc]
         return None if fault == "missing" else "https://other.example" if fault == "wrong" else self._server.issuer
 
 
-class _S256(CodeChallenge):  # type: ignore[misc]
+class _S256(CodeChallenge):  # type: ignore[misc, unused-ignore]
     SUPPORTED_CODE_CHALLENGE_METHOD: ClassVar[list[str]] = ["S256"]
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
@@ -163,7 +164,7 @@ class _S256(CodeChallenge):  # type: ignore[misc]
         super().validate_code_challenge(grant, redirect_uri)
 
 
-class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
+class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc, unused-ignore]
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
 
     def save_authorization_code(self, code: str, request: Request) -> None:
@@ -203,7 +204,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
         return token
 
 
-class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
+class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc, unused-ignore]
     TOKEN_ENDPOINT_AUTH_METHODS = METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
 
@@ -220,7 +221,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
         token.used = True
 
 
-class _Revocation(RevocationEndpoint):  # type: ignore[misc]
+class _Revocation(RevocationEndpoint):  # type: ignore[misc, unused-ignore]
     CLIENT_AUTH_METHODS = METHODS
 
     def query_token(self, token: str, hint: str | None) -> Token | None:
@@ -232,7 +233,7 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
         self.server.state.revoked.add(token.family)
 
 
-class _IdToken(OpenIDCode):  # type: ignore[misc]
+class _IdToken(OpenIDCode):  # type: ignore[misc, unused-ignore]
     def __init__(self, state: State) -> None:
         super().__init__(require_nonce=True)
         self._state = state

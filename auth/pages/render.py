@@ -32,7 +32,12 @@ class Renderer:
     """Renders pages with the brand's words and look. `brand` has name, phone, and addresses of logo and theme."""
 
     def __init__(
-        self, brand: Mapping[str, str], *, words: Mapping[str, str] | None = None, chat: str = "/chat", locale: str = "en-GB"
+        self,
+        brand: Mapping[str, str],
+        *,
+        words: Mapping[str, str] | None = None,
+        chat: str = "/chat",
+        locale: str = "en-GB",
     ) -> None:
         self._brand = {"name": "", "phone": "", "logo": "", "theme": "", **brand}
         self._words = {**WORDS, **(words or {})}
@@ -98,7 +103,7 @@ class Renderer:
 
 
 def headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
-    """The headers of every page. Chromium holds a form's redirects to `form-action`, so the sign-in's origin is in it."""
+    """The headers of every page. Chromium holds a form's redirects to `form-action`: the sign-in is in it."""
     forms = " ".join(dict.fromkeys(("'self'", *(one for one in form_origins if urlsplit(one).scheme))))
     return {
         "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "

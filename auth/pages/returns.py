@@ -1,4 +1,4 @@
-"""The return from a sign-in, checked step by step before anything it says is believed (RFC 9700 §2.1, RFC 9207 §2.4)."""
+"""The return from a sign-in, checked step by step before it is believed (RFC 9700 §2.1, RFC 9207 §2.4)."""
 
 from __future__ import annotations
 

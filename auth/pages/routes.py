@@ -61,9 +61,7 @@ class LinkPages:
         self._public_url = public_url.rstrip("/")
         self._settings = settings
         self._browser = Browser(public_url, proof)
-        self._returns = Returns(
-            ledger=ledger, outcomes=outcomes, vault=vault, browser=self._browser, settings=settings
-        )
+        self._returns = Returns(ledger=ledger, outcomes=outcomes, vault=vault, browser=self._browser, settings=settings)
         self._log = logger("auth.pages")
 
     def routes(self) -> list[web.RouteDef]:
@@ -240,9 +238,7 @@ class LinkPages:
         if not pinned:
             kind = "used"
         good = kind in ("linked", "approved", "declined")
-        return self._renderer.end(
-            kind, status=200 if good else 410, channel=txn.channel, masked=txn.masked or ""
-        )
+        return self._renderer.end(kind, status=200 if good else 410, channel=txn.channel, masked=txn.masked or "")
 
     def _down(self, txn: Txn, provider: OidcProvider) -> web.Response:
         label = provider.settings.label or provider.settings.id

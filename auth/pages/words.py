@@ -1,25 +1,25 @@
-"""What the pages say, by name. A brand replaces any of them. `{brand}`, `{phone}`, `{ago}`, `{masked}`, `{provider}`."""
+"""What the pages say, by name; a brand replaces any. In braces: brand, phone, ago, masked, provider, minutes."""
 
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
     "ask.title": "Connect your account",
     "ask.heading": "Connect your {brand} account to your chat?",
-    "ask.why": "You asked for this in your chat with {brand} {ago}. You sign in on {provider}’s own page; the chat never"
-    " sees your password.",
-    "ask.warning": "Did somebody send you this link? Then close this page. Signing in here would show them your account.",
+    "ask.why": "You asked for this in your chat with {brand} {ago}. You sign in on {provider}’s own page; the chat"
+    " never sees your password.",
+    "ask.warning": "Did somebody send you this link? Then close this page: signing in would show them your account.",
     "ask.yes": "Continue to sign in",
     "ask.yes_with": "Continue with {provider}",
     "ask.no": "No, don’t connect",
     "approve.title": "Approve",
     "approve.heading": "Do you approve this?",
     "approve.why": "You asked for this in your chat with {brand} {ago}. Your approval is for this one thing only.",
-    "approve.warning": "Did somebody ask you to approve this? Then say no. {brand} never asks you to approve for others.",
+    "approve.warning": "Did somebody ask you to approve this? Then say no. We never ask you to approve for others.",
     "approve.yes": "Approve",
     "approve.sign_in": "Sign in and approve",
     "approve.no": "No, don’t do it",
     "linked.heading": "Your account is connected",
-    "linked.why": "Your {brand} account ending {masked} is now connected to your chat. Not yours? Write “unlink” there.",
+    "linked.why": "Your {brand} account ending {masked} is connected to your chat. Not yours? Write “unlink” there.",
     "approved.heading": "Approved",
     "approved.why": "Thank you. Your chat is carrying on with it now.",
     "declined.heading": "Nothing was changed",
@@ -34,7 +34,7 @@ WORDS: dict[str, str] = {
     "wrong_browser.why": "For safety it only works in the browser where the chat was. Nothing was connected.",
     "wrong_browser.button": "Start a chat here",
     "other_person.heading": "That is another account",
-    "other_person.why": "You signed in with an account other than the one your chat is connected to, so nothing was done.",
+    "other_person.why": "You signed in with another account than your chat is connected to, so nothing was done.",
     "no_customer.heading": "We found no {brand} account",
     "no_customer.why": "Your sign-in worked, but it does not belong to a {brand} account, so nothing was connected.",
     "link_changed.heading": "Nothing was approved",

@@ -112,9 +112,7 @@ class Browser:
     ) -> Page:
         hops: list[str] = []
         for _ in range(10):
-            async with self.session.request(
-                method, url, data=data, headers=headers, allow_redirects=False
-            ) as answer:
+            async with self.session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
                 page = Page(answer.status, url, await answer.text(), dict(answer.headers), hops)
             location = page.headers.get("Location")
             if not location or not follow:
@@ -233,9 +231,7 @@ async def site(
     auth = Auth(
         store=held,
         clock=clock,
-        providers=[
-            ProviderSettings("larkspur", f"{origin}/idp", "parley", "demo secret", label="Larkspur", **chosen)
-        ],
+        providers=[ProviderSettings("larkspur", f"{origin}/idp", "parley", "demo secret", label="Larkspur", **chosen)],
         server_keys=[SERVER_KEY],
         vault_keys=[VAULT_KEY],
         public_url=origin,

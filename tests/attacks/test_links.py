@@ -1,8 +1,9 @@
-"""Attacks on the link itself: sent on, opened elsewhere, reused, replayed, framed. Numbers are those of docs/identity.md."""
+"""Attacks on the link itself: sent on, opened elsewhere, reused, replayed, framed. Numbers as in docs/identity.md."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
@@ -110,9 +111,22 @@ async def test_04_second_browser_after_start(here: Site) -> None:
     login = await first.press(await first.get(url))
     assert (await second.get(url)).heading == "This link belongs to another browser"
     assert (await second.press(form)).heading == "This link belongs to another browser"
+    assert (await second.press(form, "no")).heading == "This link belongs to another browser"
     assert ("link.refused", "second_browser") in await here.audited()
     # The first goes on undisturbed.
     assert (await first.sign_in(login, "ana")).heading == "Your account is connected"
+
+
+async def test_04_the_row_itself_refuses_a_second_browser(here: Site) -> None:
+    begun, _ = await here.begin()
+    ledger = here.auth.ledger
+    txn = await ledger.by_id(begun.transaction)
+    assert txn is not None
+    start = partial(ledger.start, txn, provider="larkspur", issuer=f"{here.origin}/idp", secrets=b"")
+    await start(cookie="one", state="s1")
+    await start(cookie="one", state="s2")
+    with pytest.raises(Conflict):
+        await start(cookie="two", state="s3")
 
 
 async def test_05_preview_robots_use_nothing_up(here: Site) -> None:
@@ -276,7 +290,8 @@ async def test_26_redirect_address_on_another_host(here: Site) -> None:
     _, url = await here.begin()
     login = await browser.press(await browser.get(url))
     right = f"{here.origin}/link/callback/larkspur"
-    for wrong in ("https://evil.example/link/callback/larkspur", right + ".evil.example", right + "/", right + "?next=//e"):
+    elsewhere = "https://evil.example/link/callback/larkspur"
+    for wrong in (elsewhere, right + ".evil.example", right + "/", right + "?next=//e"):
         page = await browser.get(with_query(login.url, redirect_uri=wrong))
         assert (page.status, page.headers.get("Location")) == (400, None)
 

@@ -93,7 +93,8 @@ async def test_25_the_grant_alone_does_not_outlive_the_link(here: Site) -> None:
     grant = await here.approve(browser)
     standing = await here.standing()
     # However the link ended: the grant's own row still looks good.
-    await here.run("UPDATE identity_link SET revoked_at = :now, version = version + 1", now=here.clock.now().timestamp())
+    now = here.clock.now().timestamp()
+    await here.run("UPDATE identity_link SET revoked_at = :now, version = version + 1", now=now)
     assert (await here.store.query("SELECT voided_at FROM step_up_grant"))[0]["voided_at"] is None
     with pytest.raises(Conflict):
         await here.consume(grant, standing)
@@ -198,6 +199,15 @@ async def test_the_approval_page_always_shows(here: Site) -> None:
     for _ in range(3):
         assert SHOWN in (await browser.get(url)).text
     assert await here.store.query("SELECT id FROM step_up_grant") == []
+
+
+async def test_a_login_too_old_to_approve_with_is_forgotten(here: Site) -> None:
+    await here.link()
+    await here.auth.sweep()
+    assert len(await here.store.query("SELECT sub FROM browser_login")) == 1
+    here.clock.forward(300)
+    await here.auth.sweep()
+    assert await here.store.query("SELECT sub FROM browser_login") == []
 
 
 async def test_no_approval_without_a_link(here: Site) -> None:

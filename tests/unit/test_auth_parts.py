@@ -143,8 +143,12 @@ def test_provider_settings_say_what_is_wrong(changed: dict[str, Any], says: str)
 
 
 def test_no_provider_is_no_identity() -> None:
+    nothing: Any = None
     with pytest.raises(SettingsError, match=r"identity\.providers"):
-        Auth(store=None, clock=None, providers=[], server_keys=[OLD], vault_keys=[], public_url="", brand={}, proof=None)  # type: ignore[arg-type]
+        Auth(
+            store=nothing, clock=nothing, providers=[], server_keys=[OLD], vault_keys=[], public_url="", brand={},
+            proof=nothing,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(("reference", "shown"), [("C-1001", "01"), ("12345", "45"), ("123", "…"), ("", "…")])
