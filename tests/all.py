@@ -1,0 +1,112 @@
+"""The test command's parts, in order, each with its seconds: `python -m tests.all [--fast | --long | --lint]`.
+
+The first part that fails ends the run, except that lint parts are all shown. Whatever a part needs from outside Python
+(Chromium, Node's packages) is fetched first where this machine allows it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+NODE = ROOT / "tests" / "integration" / "directline"
+REQUIRE_ALL = os.environ.get("PARLEY_REQUIRE_ALL") == "1"
+
+
+@dataclass(slots=True)
+class Run:
+    """What was run, how long it took and how it ended."""
+
+    parts: list[tuple[str, float, bool]] = field(default_factory=list)
+
+    def part(self, name: str, *command: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> bool:
+        """Run one part; True if it passed."""
+        print(f"\n== {name}", flush=True)
+        began = time.monotonic()
+        passed = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL).returncode == 0
+        self.parts.append((name, time.monotonic() - began, passed))
+        return passed
+
+    def summary(self) -> int:
+        """The table of parts; the exit code."""
+        print("\nseconds  part")
+        for name, seconds, passed in self.parts:
+            print(f"{seconds:7.1f}  {name}{'' if passed else '  FAILED'}")
+        print(f"{sum(seconds for _, seconds, _ in self.parts):7.1f}  in all", flush=True)
+        return 0 if all(passed for _, _, passed in self.parts) else 1
+
+
+def tool(name: str) -> str:
+    """A command of the environment."""
+    return str(BIN / name)
+
+
+def lint(run: Run) -> bool:
+    """Style, types, layers."""
+    results = [
+        run.part("ruff", tool("ruff"), "check", "--quiet", "."),
+        run.part("mypy", tool("mypy"), "--no-error-summary"),
+        run.part("import-linter", tool("lint-imports"), "--no-cache"),
+    ]
+    return all(results)
+
+
+def prepare(run: Run) -> bool:
+    """Chromium, where we may install it, and Node's packages."""
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser")) and "PARLEY_CHROMIUM" not in os.environ:
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+            run.part("apt-get update", "apt-get", "update", "-qq", env=quiet)
+            run.part("chromium", "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", env=quiet)
+        elif REQUIRE_ALL:
+            return run.part("chromium", "sh", "-c", "echo 'There is no Chromium: apt-get install chromium'; exit 1")
+        else:
+            print("There is no Chromium, and it cannot be installed here: the browser tests will be skipped.")
+    lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
+    stale = not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime if lock.exists() else False
+    if stale and shutil.which("npm"):
+        done = run.part("npm ci", "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
+        return done or not REQUIRE_ALL
+    return True
+
+
+def pytest_of(run: Run, name: str, marks: str, *more: str, whole: bool = False) -> bool:
+    """One run of pytest."""
+    env = {"PARLEY_ALL_PROMISES": "1"} if whole else {}
+    return run.part(name, sys.executable, "-m", "pytest", "-q", "-m", marks, *more, env=env)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what was asked for; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.all", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--fast", action="store_true", help="leave out browsers, Node, PostgreSQL and what is slow")
+    which.add_argument("--long", action="store_true", help="what takes minutes, and nothing else")
+    which.add_argument("--lint", action="store_true", help="style, types and layers alone")
+    asked = parser.parse_args(arguments)
+    run = Run()
+    if asked.lint:
+        lint(run)
+    elif asked.long:
+        pytest_of(run, "long tests", "long")
+    elif asked.fast:
+        lint(run)
+        pytest_of(run, "pytest, fast", "not (slow or browser or postgres or node or long)")
+    else:
+        linted = lint(run)
+        if prepare(run) and linted:
+            pytest_of(run, "pytest", "not long", whole=True)
+    return run.summary()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

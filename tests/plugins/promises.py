@@ -1,0 +1,108 @@
+"""The promises of the product, each with the tests that show it holds; a table of them ends every run.
+
+A test says which promise it shows: `@pytest.mark.promise("never-lost")`, with several names where it shows several.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pytest
+
+PROMISES = {
+    "never-lost": "An acknowledged message is never lost, each is handled once, in order; under kill -9 too",
+    "turn-once": "State and replies of a turn are applied exactly once; delivery at least once, marked where unsure",
+    "effects-once": "An effect's key is saved before its call; done is said only of what was read back; unknown is said",
+    "private": "Nothing about an account is said in a chat that is not private, checked again at send time",
+    "assured": "Below the needed assurance nothing executes; proof for a write is bound to exactly that action",
+    "silent": "After control passes to a person the bot says nothing; on return the dialog goes on where it was parked",
+    "human": "Human is honoured at every step of every dialog, on every channel, within 20 s even with the backend hung",
+    "secret": "Tokens, codes and secrets never stand in logs, transcripts, dialog state, logged URLs or error texts",
+}
+"""By a short name; the text is what the table shows."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """What became of one promise in this run."""
+
+    tests: set[str] = field(default_factory=set)
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def result(self) -> str:
+        """In one word."""
+        if self.failed:
+            return "BROKEN"
+        if not self.passed:
+            return "not shown"
+        return "holds"
+
+
+class Promises:
+    """Collects which tests show which promise, and how they ended."""
+
+    def __init__(self, whole: bool) -> None:
+        self.shown = {name: Shown() for name in PROMISES}
+        self.whole = whole
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep each test's promises where its report can carry them; a name nobody knows is an error."""
+        for item in items:
+            names = [str(name) for mark in item.iter_markers("promise") for name in mark.args]
+            unknown = [name for name in names if name not in PROMISES]
+            if unknown:
+                raise pytest.UsageError(f"{item.nodeid}: no promise is called {unknown}; there are {list(PROMISES)}")
+            if names:
+                item.user_properties.append(("promises", names))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a test for its promises."""
+        ended = report.when == "call" or (report.when == "setup" and not report.passed)
+        for name in _names(report.user_properties) if ended or report.failed else ():
+            shown = self.shown[name]
+            shown.tests.add(report.nodeid.partition("[")[0])
+            if report.failed:
+                shown.failed += 1
+            elif report.skipped:
+                shown.skipped += 1
+            else:
+                shown.passed += 1
+
+    def missing(self) -> list[str]:
+        """Promises that no passing test has shown."""
+        return [name for name, shown in self.shown.items() if not shown.passed]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """In a run of everything, a promise without a test that passed fails the run."""
+        if self.whole and self.missing() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The table, where any promise was touched or all should have been."""
+        if not self.whole and not any(shown.tests for shown in self.shown.values()):
+            return
+        terminalreporter.section("promises")
+        terminalreporter.write_line(f"{'promise':<13} {'tests':>5} {'cases':>5}  result")
+        for name, shown in self.shown.items():
+            cases = shown.passed + shown.failed + shown.skipped
+            terminalreporter.write_line(f"{name:<13} {len(shown.tests):>5} {cases:>5}  {shown.result}")
+            terminalreporter.write_line(f"              {PROMISES[name]}")
+
+
+def _names(properties: Iterable[tuple[str, object]]) -> list[str]:
+    for key, value in properties:
+        if key == "promises" and isinstance(value, list):
+            return value
+    return []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin collecting."""
+    config.pluginmanager.register(Promises(whole=os.environ.get("PARLEY_ALL_PROMISES") == "1"), "parley-promises")
