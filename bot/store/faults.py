@@ -17,8 +17,8 @@ class ReadOnly(Permanent):
     """This store was opened for reading."""
 
 
-POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""All that asyncpg raises for a database's reasons."""
+POSTGRES_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""All that asyncpg raises for a database's reasons; the internal one comes of a connection cut between two steps."""
 
 _SQLITE_SAID = {
     sqlite3.SQLITE_FULL: "The disk is full.",

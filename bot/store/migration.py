@@ -1,20 +1,22 @@
-"""Brings a database's schema up to this release, on either store."""
+"""Brings a database's schema up to this release, on either store.
+
+SQLAlchemy and alembic are imported when a migration runs: they cost more than the whole rest of the store.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING, Any
 
 from bot.errors import StoreUnavailable
 from bot.store.faults import from_postgres, from_sqlite
 from bot.store.lock import FileLock
 from bot.store.urls import POSTGRES, sqlite_path
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 MIGRATING = 0x7061726C6579
 """PostgreSQL's advisory lock for migrations: workers that start together migrate once."""
@@ -46,6 +48,10 @@ def upgrade(connection: Connection) -> None:
 
 
 def _sqlite(path: Path) -> None:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
     lock = FileLock(path)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     event.listen(engine, "connect", _transactional)
@@ -71,7 +77,10 @@ def _begin(connection: Connection) -> None:
 
 
 async def _postgres(url: str) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
 
     engine = create_async_engine("postgresql+asyncpg" + url[url.index("://") :], poolclass=NullPool)
     try:

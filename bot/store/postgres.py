@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,6 +31,9 @@ T = TypeVar("T")
 
 TRIES = 4
 """How often a transaction is tried that the database ended to break a deadlock."""
+
+LOOK_AGAIN = 0.01
+"""Seconds after which a claim that skipped a held row is woken to try once more."""
 
 PATIENCE = 10.0
 """Seconds that a step waits for the database before the store counts as unavailable."""
@@ -79,6 +83,8 @@ class PostgresStore:
             for place, row in enumerate(rows):
                 if row[20] is None:  # It came while the claim waited for the row, so the claim's join missed it.
                     rows[place] = (*row[:20], *await con.fetchrow(postgres_sql.WAITING, row[0], row[11] + 1))
+        if not rows:
+            await self._look_again("turns", postgres_sql.TURNS_DUE, release)
         return [claim_of(row, epoch=row[7], tries=row[14], until=until) for row in rows]
 
     async def renew(self, claim: Claim, *, lease: float) -> Claim:
@@ -109,7 +115,10 @@ class PostgresStore:
 
     async def claim_outbox(self, limit: int, *, lease: float) -> list[OutboxClaim]:
         """Take the heads of up to `limit` outboxes and mark them as being sent."""
-        return await self._drive(lambda: outbox.claim_outbox(limit, lease))
+        taken = await self._drive(lambda: outbox.claim_outbox(limit, lease))
+        if not taken:
+            await self._look_again("outbox", postgres_sql.OUTBOX_DUE)
+        return taken
 
     async def sent(self, held: OutboxClaim, *, platform_id: str, at: datetime) -> None:
         """The row was sent. Raises `Fenced`."""
@@ -179,6 +188,12 @@ class PostgresStore:
         if accepted.fresh and inbound.kind in CUSTOMER_KINDS:
             self._hub.touch((f"log:{accepted.conversation}",))
 
+    async def _look_again(self, topic: str, text: str, *values: Any) -> None:
+        # A claim skips rows that another statement happens to hold, and nobody would wake us for them again.
+        async with self._connection() as con:
+            if await con.fetchval(text, *values):
+                asyncio.get_running_loop().call_later(LOOK_AGAIN, self._hub.touch, (topic,))
+
     async def _write(self, text: str, claim: Claim, work: Work, lease: float) -> Any:
         said = said_rows(work.rows, claim.seq)
         writing = Writing(claim, work, said, claim.address.channel in self._log_channels, self._at(), lease)
@@ -210,7 +225,11 @@ class PostgresStore:
     async def _connection(self) -> AsyncIterator[Any]:
         try:
             async with self._pool.acquire(timeout=PATIENCE) as con:
-                yield con
+                try:
+                    yield con
+                except asyncpg.InternalClientError:
+                    con.terminate()  # It was cut between two steps and does not know it yet: not for the next caller.
+                    raise
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
             raise _Again(f"({error})") from error
         except POSTGRES_ERRORS as error:

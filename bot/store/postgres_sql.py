@@ -98,6 +98,9 @@ COMMIT = _WRITE.format(done=_DONE, next=NEXT, **_FILL) + (
     " LEFT JOIN inbound i ON i.conversation = u.id AND i.seq = $9::bigint + 1"
 )
 
+TURNS_DUE = f"SELECT EXISTS (SELECT 1 FROM conversation WHERE due <= {NOW} AND needs <= $1::int AND seq > done)"
+OUTBOX_DUE = f"SELECT EXISTS (SELECT 1 FROM conversation WHERE out_due <= {NOW})"
+
 WAITING = f"SELECT {NEXT} FROM inbound i WHERE i.conversation = $1 AND i.seq = $2"
 PARTY = "SELECT party, party_epoch FROM conversation WHERE id = $1"
 

@@ -205,7 +205,7 @@ async def test_renewal_keeps_others_out(store: Store) -> None:
     claim = await one(store, lease=0.1)
     renewed = await store.renew(claim, lease=30)
     assert renewed.held_until > claim.held_until + 25
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.7)
     assert await store.claim(10, lease=30) == []
     await store.commit(renewed, Work(b"s"), lease=30)
 
@@ -215,9 +215,9 @@ async def test_release_backs_off_and_counts_tries_only_for_failures(store: Store
     await store.release(await one(store), delay=0, failed=False)
     second = await one(store)
     assert second.tries == 0
-    await store.release(second, delay=0.1)
+    await store.release(second, delay=0.6)
     assert await store.claim(10, lease=30) == []
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.7)
     third = await one(store)
     assert (third.tries, third.seq) == (1, 1)
     with pytest.raises(Fenced):

@@ -191,14 +191,14 @@ async def test_a_row_said_while_another_is_sent_waits_its_turn(store: Store) -> 
 
 async def test_a_row_that_waits_is_tried_again_before_what_follows(store: Store) -> None:
     await turn(store, says("one", "two"))
-    await store.unsent(await head(store), delay=0.1, reason="429", uncertain=False)
+    await store.unsent(await head(store), delay=0.6, reason="429", uncertain=False)
     assert await store.claim_outbox(10, lease=30) == []
     assert (await store.query("SELECT status, tries, reason FROM outbound WHERE n = 0"))[0] == {
         "status": "queued",
         "tries": 1,
         "reason": "429",
     }
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.7)
     again = await head(store)
     assert (again.said.text, again.tries, again.uncertain) == ("one", 1, False)
 
@@ -217,9 +217,9 @@ async def test_an_agents_row_passes_the_bots_waiting_retries(store: Store) -> No
     await turn(store, says("I am Sam", "Hello", purpose="agent", author="Sam"))
     held = await head(store)
     assert held.said.text == "I am Sam"
-    await store.unsent(held, delay=0.1, reason="429", uncertain=False)
+    await store.unsent(held, delay=0.6, reason="429", uncertain=False)
     assert await store.claim_outbox(10, lease=30) == []
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.7)
     held = await head(store)
     assert held.said.text == "I am Sam"
     await sent(store, held)

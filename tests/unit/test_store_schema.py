@@ -77,6 +77,7 @@ async def test_a_database_in_memory_has_what_the_migrations_make(tmp_path: Path)
     memory.close()
 
 
+@pytest.mark.postgres
 async def test_postgres_has_what_the_tables_say() -> None:
     async with fresh_database() as url:
         engine = await async_engine(url)
@@ -85,6 +86,7 @@ async def test_postgres_has_what_the_tables_say() -> None:
         await engine.dispose()
 
 
+@pytest.mark.postgres
 async def test_postgres_indexes_are_what_the_tables_say() -> None:
     # alembic does not compare an index's condition.
     found = []
@@ -112,6 +114,7 @@ async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     await (await open_store(url)).close()
 
 
+@pytest.mark.postgres
 async def test_workers_that_start_together_migrate_once() -> None:
     async with fresh_database(migrated=False) as url:
         with pytest.raises(SchemaBehind):
