@@ -258,8 +258,8 @@ debit-elsewhere-named = A Direct Debit for { $payee } isn't one of ours: I can o
 
 receipts-intro =
     { $count ->
-        [one] I did one thing for you:
-       *[other] I did { $count } things for you, latest first:
+        [one] This is on record for you:
+       *[other] These { $count } things are on record for you, latest first:
     }
 
 receipts-more = There are { $left } earlier ones. Give me a reference to see one of them.
