@@ -186,6 +186,9 @@ class Conversation:
             self.lost = 0
         if kind == "start":
             await self._begin(decision.dialog, dict(decision.args), decision.guesses)
+        elif kind == "anew":
+            self._drop(self.stacks[-1])
+            await self._begin(decision.dialog, dict(decision.args))
         elif kind == "go_back":
             await self._go_back(decision.dialog)
         elif kind == "human":
@@ -199,6 +202,7 @@ class Conversation:
             self.lost += 1
             if self.lost >= scope.host.limits.misunderstood:
                 self.lost = 0
+                scope.tell("host.give-up")
                 await self._begin("human", {"reason": "misunderstood"})
             else:
                 await self._begin("fallback", {"options": list(decision.options)})
@@ -207,6 +211,7 @@ class Conversation:
             scope.tell("host.backend-down")
             await self._begin("human", {"reason": "backend_down"})
         elif kind == "give_up":
+            scope.tell("host.give-up")
             await self._begin("human", {"reason": "misunderstood"})
         elif kind == "full":
             scope.tell("host.one-at-a-time")

@@ -62,7 +62,7 @@ def waiting(
     dialog = known.by_intent.get(parse.intent)
     if dialog is not None and waits.digress and parse.confidence >= t.interrupt and parse.intent not in _SMALL_TALK:
         if known.open and dialog == known.open[0]:
-            return Decision("answer") if match is not None else _again(waits, known)
+            return Decision("answer") if match is not None else _same(waits, parse, known, args)
         if dialog in known.open:
             return Decision("go_back", dialog=dialog)
         if known.stacks >= MAX_STACKS:
@@ -70,10 +70,25 @@ def waiting(
         return Decision("start", dialog=dialog, args=args(dialog, parse))
     if match is not None:
         return Decision("answer")
+    if parse.intent == "deny" and waits.verb in ("ask", "choose"):
+        return Decision("stop")
+    if parse.intent == "deny" and waits.verb == "confirm":
+        return Decision("deny")
+    return _again(waits, known)
+
+
+def _same(
+    waits: Waiting, parse: Parse, known: Known, args: Callable[[str, Parse], Mapping[str, object]]
+) -> Decision:
+    """The open dialog's own intent again: with another thing named at its confirmation, that is a correction."""
+    given = {name: value for name, value in args(known.open[0], parse).items() if name != "intent"}
+    if given and waits.verb == "confirm":
+        return Decision("anew", dialog=known.open[0], args=given)
     return _again(waits, known)
 
 
 _SMALL_TALK = frozenset({"greet", "thanks", "goodbye", "affirm", "deny"})
+_NOT_OFFERED = _SMALL_TALK | {"stop", "human", "unlink"}
 
 
 def _again(waits: Waiting, known: Known) -> Decision:
@@ -82,9 +97,11 @@ def _again(waits: Waiting, known: Known) -> Decision:
 
 def _options(parse: Parse, known: Known, t: Thresholds) -> tuple[str, ...]:
     found: list[str] = []
+    best = max((confidence for _, confidence in parse.ranking), default=0.0)
     for intent, confidence in parse.ranking[:4]:
         dialog = known.by_intent.get(intent)
-        if dialog is not None and confidence >= t.mention and dialog not in found and intent not in _SMALL_TALK:
+        likely = confidence >= t.mention and confidence >= best / 2
+        if dialog is not None and likely and dialog not in found and intent not in _NOT_OFFERED:
             found.append(dialog)
     return tuple(found[:2])
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import fuzz, utils
+from rapidfuzz import utils
+from rapidfuzz.distance import DamerauLevenshtein
 
 from bot.model import Choice
 
@@ -22,7 +23,7 @@ _NO = frozenset(
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1}
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _FILLER = re.compile(r"^(?:the|my|a|an|um|er|uh|it's|its|i think|i mean|no|sorry|please)\s+|\s+(?:one|please|pls|thanks|ta)$")
-CLOSE = 86.0
+CLOSE = 80.0
 """How near (0 to 100) the words must be to one label for them to mean it; and the nearest other at least 8 further off."""
 
 
@@ -88,14 +89,19 @@ def near(said: str, labels: Sequence[str]) -> int | None:
 
 
 def _score(said: str, label: str) -> float:
-    words = utils.default_process(said)
-    if not words or not label:
+    """How well each word said is found among the label's words, typos forgiven; the mean over the words said."""
+    words, there = utils.default_process(said).split(), label.split()
+    if not words or not there:
         return 0.0
-    if len(words) < 3:
-        return 100.0 if words in label.split() else 0.0
-    inside = fuzz.partial_token_set_ratio(words, label) if set(words.split()) & set(label.split()) else 0.0
-    share = len(set(words.split()) & set(label.split())) / len(set(words.split()))
-    return max(fuzz.token_sort_ratio(words, label), inside * (0.5 + share / 2))
+    return sum(max(_word(word, other) for other in there) for word in words) / len(words)
+
+
+def _word(word: str, other: str) -> float:
+    if word == other:
+        return 100.0
+    if len(word) < 4 or word.isdecimal():
+        return 0.0
+    return 100.0 * DamerauLevenshtein.normalized_similarity(word, other)
 
 
 def _position(said: str, count: int) -> int | None:

@@ -71,6 +71,17 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     return OpenedCase(reference, opened)
 
 
+async def open_reference(scope: Scope, cause: str) -> str | None:
+    """The reference of this conversation's open case for the same cause, if a person has not closed it yet."""
+    rows = await scope.host.store.query(
+        "SELECT reference FROM cases WHERE conversation = :conversation AND cause = :cause AND closed IS NULL"
+        " ORDER BY opened DESC LIMIT 1",
+        conversation=scope.conversation,
+        cause=cause,
+    )
+    return str(rows[0]["reference"]) if rows else None
+
+
 def summary_of(run: Drive) -> str:
     """Three lines: what the customer is doing, where it stands, what they answered so far."""
     scope, frame = run.scope, run.frame

@@ -54,6 +54,10 @@ async def _fed(op: Op[Any], entry: dict[str, Any], run: Drive, choices: tuple[Ch
     decision = await run.scope.route(waiting, match)
     if decision.kind == "answer" and match is not None:
         return _settle(op, run, match)
+    if decision.kind == "deny":
+        return _settle(op, run, Match(False, False, "no"))
+    if decision.kind == "again" and (named := _named(op, run, choices)) is not None:
+        return _settle(op, run, named)
     if decision.kind == "again":
         entry["n"] += 1
         ask(op, entry, run, choices, hint=_hint(op, run, choices))
@@ -62,6 +66,18 @@ async def _fed(op: Op[Any], entry: dict[str, Any], run: Drive, choices: tuple[Ch
         entry["n"] = 0
     run.scope.decision = decision
     return Wait()
+
+
+def _named(op: Op[Any], run: Drive, choices: tuple[Choice, ...]) -> Match | None:
+    """The one choice that the message names among other words ("cancel my broadband direct debit, please")."""
+    if op.verb != "choose" or run.scope.parse is None:
+        return None
+    for entity in run.scope.parse.entities:
+        for said in (entity.text, str(entity.value)):
+            at = near(said, [choice.label for choice in choices])
+            if at is not None:
+                return Match(choices[at].id, False, choices[at].id)
+    return None
 
 
 def _settle(op: Op[Any], run: Drive, match: Match) -> Done:

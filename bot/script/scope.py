@@ -65,8 +65,9 @@ class Feed:
 class Decision:
     """What is to become of a message. `args` are a dialog's arguments; `options` are dialog ids for "did you mean"."""
 
-    kind: Literal[
-        "answer", "again", "give_up", "start", "go_back", "human", "stop", "clarify", "unknown", "stale", "full", "waiting"
+    kind: Literal[  # fmt: skip
+        "answer", "deny", "again", "anew", "give_up", "start", "go_back",
+        "human", "stop", "clarify", "unknown", "stale", "full", "waiting",
     ]
     dialog: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)

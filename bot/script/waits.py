@@ -8,7 +8,7 @@ from typing import Any
 from bot.errors import NotPlain, StepUpRefused
 from bot.model import Link, Outbound, Standing
 from bot.ports import Begun
-from bot.script.cases import open_case
+from bot.script.cases import open_case, open_reference
 from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
 from bot.script.drive import Drive, put_private
 from bot.script.frame import new_frame, op_id, stop_waiting, wait_for
@@ -157,6 +157,11 @@ async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
     """Open a case with everything known, and wait if somebody is there to take it."""
     scope = run.scope
     if entry is None:
+        open_already = await open_reference(scope, op.text)
+        if open_already is not None:
+            scope.tell("host.callback-again", reference=open_already)
+            run.done(op, {"status": "nobody", "reference": open_already})
+            return Done(NobodyAvailable(open_already))
         case = open_case(run, op.text, about=op.values["about"], op=op_id(run.frame, op.name))
         scope.tell(case.opened.text, **{**case.opened.values, "reference": case.reference})
         if case.opened.waits:

@@ -8,6 +8,7 @@ host-hint-ask = Sorry, I didn't get that.
 host-hint-choose = Sorry, which one? You can use a button, or type its name or number.
 host-hint-confirm = Sorry, is that a yes or a no?
 host-hint-exact = To be safe I need you to press the button, or type exactly “{ $phrase }”.
+host-give-up = I'm not getting this right, so I'll ask a person to help.
 host-file = Thank you. I can't read files myself, but I have kept it here for a person.
 
 ## Coming and going between tasks
@@ -51,6 +52,7 @@ host-poison = Something went wrong on our side and I couldn't handle that. I've 
 ## People
 
 host-callback = I've asked a colleague to get back to you: reference { $reference }. You can also call { $brand-phone }, { $brand-hours }.
+host-callback-again = A colleague already has this: reference { $reference }. You can also call { $brand-phone }, { $brand-hours }.
 host-waiting-for-person = A colleague will pick this up here, reference { $reference }. Is there anything I can do meanwhile?
 host-joined = { $name } from { $brand-name } has joined.
 host-returned = { $name } has handed you back to the assistant.
