@@ -51,6 +51,8 @@ class FakeDirectLine:
     down: bool = False
     """Every call gets 503, and open sockets are closed."""
     sockets_refused: bool = False
+    mute: bool = False
+    """Sockets stay open and say nothing."""
     sessions: int = 0
     token: str = "t0"
     polls: int = 0
@@ -217,6 +219,8 @@ class FakeDirectLine:
         return await self.push({"type": "event", "name": "spent", "value": {"op": op, "choice": choice}})
 
     async def _send(self, socket: web.WebSocketResponse, activities: list[Activity]) -> None:
+        if self.mute:
+            return
         await socket.send_str(msgspec.json.encode({"activities": activities, "watermark": str(len(self.log))}).decode())
 
     # Around the page

@@ -204,7 +204,7 @@ class ParleyChat extends LitElement {
 
   firstUpdated() {
     document.getElementById("opening")?.remove();
-    this.addEventListener("keydown", (event) => this.#escape(event));
+    document.addEventListener("keydown", (event) => this.#escape(event));
     // Wherever the room changes (keyboard, picture, rotation), the newest message stays in view.
     new ResizeObserver(() => this.updated()).observe(this.#scroller);
   }

@@ -12,7 +12,7 @@
 
   // A shadow root keeps the site's styles out, and ours in; constructed styles need no exception in the site's policy.
   const host = document.createElement("div");
-  const root = host.attachShadow({ mode: "closed" });
+  const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
     :host { all: initial; }

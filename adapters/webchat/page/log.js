@@ -7,6 +7,7 @@ export class Log {
   #said = new Map();
   #spent = new Map();
   #pending = [];
+  #presses = new Map();
   #last = 0;
 
   /** Takes activities from the server, in any order and as often as they come. Returns those that are new messages. */
@@ -31,6 +32,8 @@ export class Log {
   /** A message the customer has just sent, before the server has shown it back. */
   send(pending) {
     this.#pending.push(pending);
+    // A press counts from now on, also in the time between its confirmation and the server's "spent".
+    if (pending.of) this.#presses.set(pending.of, pending);
   }
 
   pending(id) {
@@ -40,6 +43,7 @@ export class Log {
   clear() {
     this.#said.clear();
     this.#spent.clear();
+    this.#presses.clear();
     this.#last = 0;
   }
 
@@ -72,7 +76,8 @@ export class Log {
   #row(one, newest) {
     const data = one.channelData ?? {};
     const answer = data.op && [...this.#spent.values()].findLast((event) => event.op === data.op && event.pos > one.pos);
-    const pressed = this.#pending.find((mine) => mine.of === one.id && mine.state !== "failed");
+    const press = this.#presses.get(one.id);
+    const pressed = press && press.state !== "failed" && press.state !== "refused" ? press : undefined;
     // A question asked again has newer buttons: the older copy of them is over.
     const spent = Boolean(data.spent || answer || pressed || (data.op && newest.get(data.op) > one.pos));
     const picked = pressed?.nonce ?? answer?.choice ?? data.choice;

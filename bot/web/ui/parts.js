@@ -85,7 +85,7 @@ export function message(row, { t, locale, name, press, retry, sameTab }) {
   const state = row.who === "customer" ? row.state : undefined;
   return html`<div class=${`said ${row.who}${row.first ? " first" : ""}${row.last ? " last" : ""}${state ? ` ${state}` : ""}`}>
     <p class=${row.first && row.who !== "customer" && row.who !== "system" ? "who" : "hidden"}>${
-      row.who === "person" ? icon("person") : nothing}${who}<span class="hidden">: </span></p>
+      row.who === "person" ? icon("person") : nothing}${who}</p>
     ${row.text ? html`<p class="bubble">${linked(row.text)}</p>` : nothing}
     ${row.attachments.map((one) => attachment(one, { t, locale, sameTab, spent: row.spent }))}
     ${choices(row, { t, press })}
