@@ -44,13 +44,17 @@ def from_sqlite(error: sqlite3.Error) -> ParleyError:
 
 
 def from_postgres(error: BaseException) -> ParleyError:
-    """The engine's error for one of asyncpg's, or for a lost connection."""
+    """The engine's error for one of asyncpg's, or for a lost connection. Its text holds no value of any row."""
+    # The text of asyncpg's error adds the server's DETAIL, which quotes the row; its first argument does not.
+    said = str(error.args[0]) if error.args else type(error).__name__
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return Conflict(f"({error})")
+        return Conflict(f"({said})")
+    if isinstance(error, asyncpg.exceptions.DataError):
+        return StatementWrong(f"({type(error).__name__}: a value does not fit.)")
+    if isinstance(error, asyncpg.SyntaxOrAccessError):
+        return StatementWrong(f"({said})")
     if isinstance(error, asyncpg.DiskFullError):
-        return StoreUnavailable(f"The disk is full. ({error})")
+        return StoreUnavailable(f"The disk is full. ({said})")
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-        return StoreUnavailable(f"The database is read-only. ({error})")
-    if isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError):
-        return StatementWrong(f"({error})")
-    return StoreUnavailable(f"({error or type(error).__name__})")
+        return StoreUnavailable(f"The database is read-only. ({said})")
+    return StoreUnavailable(f"({said})")

@@ -233,7 +233,9 @@ class PostgresStore:
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
             raise _Again(f"({error})") from error
         except POSTGRES_ERRORS as error:
-            raise from_postgres(error) from error
+            meant = from_postgres(error)
+            # A refusal's cause quotes the row, and tracebacks are logged; an outage's cause says what broke.
+            raise meant from (error if isinstance(meant, StoreUnavailable) else None)
 
 
 class _Again(StoreUnavailable):

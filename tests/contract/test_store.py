@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,6 +54,7 @@ async def test_accept_makes_the_conversation_and_its_first_places(store: Store) 
     assert await store.conversation_of(ANA) == first.conversation
 
 
+@pytest.mark.promise("never-lost")
 async def test_a_known_key_changes_nothing_and_returns_the_first_places(store: Store) -> None:
     await store.accept(message("m0"))
     first = await store.accept(message("m1"))
@@ -68,6 +70,7 @@ async def test_keys_are_known_per_connection(store: Store) -> None:
     assert (await store.accept(message("m1", address=PAGE))).fresh
 
 
+@pytest.mark.promise("never-lost")
 async def test_the_same_key_at_the_same_time_is_accepted_once(store: Store) -> None:
     done = await asyncio.gather(*[store.accept(message("m1")) for _ in range(12)])
     assert sum(accepted.fresh for accepted in done) == 1
@@ -81,6 +84,7 @@ async def test_many_at_the_same_time_get_places_without_gaps(store: Store) -> No
     assert [entry.pos for entry in await store.entries(done[0].conversation)] == list(range(1, 41))
 
 
+@pytest.mark.promise("secret")
 async def test_the_log_shows_what_a_customer_sent_without_the_nonce(store: Store) -> None:
     accepted = await store.accept(
         Inbound("p1", "press", AT, address=ANA, text="Mobile", data={"nonce": "secret-nonce", "clientActivityID": "x"})
@@ -172,6 +176,7 @@ async def test_a_conversation_due_without_anything_waiting_is_healed(store: Stor
     assert await store.query("SELECT due FROM conversation") == [{"due": None}]
 
 
+@pytest.mark.promise("turn-once")
 async def test_a_lease_that_runs_out_passes_the_turn_on_and_counts_a_try(store: Store) -> None:
     await store.accept(message("m1"))
     slow = await one(store, lease=0.05)
@@ -232,6 +237,7 @@ async def test_who_gave_it_back_can_no_longer_write(store: Store) -> None:
         await store.commit(claim, Work(b"s"), lease=30)
 
 
+@pytest.mark.promise("human")
 async def test_a_new_message_does_not_cut_a_back_off_short_but_a_mark_does(store: Store) -> None:
     await store.accept(message("m1"))
     await store.release(await one(store), delay=60)
@@ -249,6 +255,7 @@ async def test_a_mark_never_cuts_a_lease_short(store: Store) -> None:
     assert await store.claim(10, lease=30) == []
 
 
+@pytest.mark.promise("human")
 async def test_a_mark_that_came_during_the_turn_does_not_wait_for_its_back_off(store: Store) -> None:
     await store.accept(message("m1"))
     claim = await one(store)
@@ -263,6 +270,7 @@ async def test_a_mark_that_came_during_the_turn_does_not_wait_for_its_back_off(s
 # Checkpoint and commit
 
 
+@pytest.mark.promise("turn-once")
 async def test_a_commit_moves_on_and_returns_the_next_inbound(store: Store) -> None:
     await store.accept(message("m1", text="one"))
     await store.accept(message("m2", text="two"))
@@ -296,6 +304,7 @@ async def test_a_checkpoint_writes_a_part_and_the_commit_the_rest(store: Store) 
     assert await statuses(store, claim.conversation) == [(1, 0, "queued"), (1, 1, "queued")]
 
 
+@pytest.mark.promise("turn-once")
 async def test_a_redelivered_turn_starts_from_the_last_checkpoint(store: Store) -> None:
     await store.accept(message("m1"))
     claim = await one(store, lease=0.05)
@@ -377,6 +386,7 @@ async def test_entries_are_read_behind_a_position_and_up_to_a_limit(store: Store
 # Changes
 
 
+@pytest.mark.promise("turn-once")
 async def test_changes_stand_or_fall_with_the_commit(store: Store) -> None:
     await store.accept(message("m1"))
     claim = await one(store)
@@ -406,6 +416,16 @@ async def test_a_key_that_stands_already_refuses_the_whole_change(store: Store) 
     with pytest.raises(Conflict):
         await store.change([other, person])
     assert await store.query("SELECT id FROM person") == [{"id": "p1"}]
+
+
+@pytest.mark.promise("secret")
+async def test_a_refusal_does_not_quote_the_row(store: Store) -> None:
+    text = "INSERT INTO person (id, brand, customer_ref, created_at) VALUES (:id, :brand, 'C-SECRET', 1)"
+    await store.change([Sql(text, {"id": "p1", "brand": "larkspur"})])
+    for refused in ({"id": "p2", "brand": "larkspur"}, {"id": "p3", "brand": None}):
+        with pytest.raises(Conflict) as caught:
+            await store.change([Sql(text, refused)])
+        assert "C-SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_change_brings_its_inbounds_or_nothing(store: Store) -> None:

@@ -85,6 +85,7 @@ async def test_the_log_names_who_speaks(store: Store) -> None:
 
 
 @pytest.mark.parametrize("address", [ANA, PAGE])
+@pytest.mark.promise("silent")
 async def test_passing_to_an_agent_withholds_what_the_bot_has_not_sent(store: Store, address: Address) -> None:
     first = await turn(store, says("one", "two"), address)
     if address is ANA:
@@ -100,6 +101,7 @@ async def test_passing_to_an_agent_withholds_what_the_bot_has_not_sent(store: St
     assert (await head(store)).said.text == "a person will answer"
 
 
+@pytest.mark.promise("silent")
 async def test_an_agent_who_takes_over_in_mid_turn_silences_it(store: Store) -> None:
     await store.accept(Inbound("m1", "message", AT, address=PAGE, text="hello"))
     (claim,) = await store.claim(10, lease=30)
@@ -119,6 +121,7 @@ async def test_an_agent_who_takes_over_in_mid_turn_silences_it(store: Store) -> 
     ]
 
 
+@pytest.mark.promise("silent")
 async def test_an_agent_speaks_only_while_holding_it(store: Store) -> None:
     await turn(store, says("I am Sam", purpose="agent", author="Sam"), PAGE)
     await turn(store, (), PAGE, party="agent")
@@ -150,6 +153,7 @@ async def test_the_next_claim_knows_who_holds_it_now(store: Store) -> None:
 # The queue
 
 
+@pytest.mark.promise("turn-once")
 async def test_rows_go_out_in_order_one_at_a_time(store: Store) -> None:
     conversation = await turn(store, says("one", "two"))
     await turn(store, says("three"))
@@ -203,6 +207,7 @@ async def test_a_row_that_waits_is_tried_again_before_what_follows(store: Store)
     assert (again.said.text, again.tries, again.uncertain) == ("one", 1, False)
 
 
+@pytest.mark.promise("turn-once")
 async def test_an_uncertain_send_is_told_to_the_next_try(store: Store) -> None:
     await turn(store, says("one"))
     await store.unsent(await head(store), delay=0, reason="no answer", uncertain=True)
@@ -247,6 +252,7 @@ async def test_an_agents_row_waits_for_a_send_in_flight(store: Store) -> None:
     assert (await head(store)).said.text == "I am Sam"
 
 
+@pytest.mark.promise("turn-once")
 async def test_a_dead_workers_send_is_taken_up_as_uncertain(store: Store) -> None:
     await turn(store, says("one", "two"))
     lost = await head(store, lease=0.05)

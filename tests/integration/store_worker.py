@@ -1,4 +1,6 @@
-"""A worker process for the kill tests: takes messages in, answers them, sends the answers. `python -m … URL FOLDER NAME`.
+"""A worker process for the kill tests: takes messages in, answers them, sends the answers.
+
+`python -m tests.integration.store_worker URL FOLDER NAME MESSAGES`
 
 FOLDER/NAME.acked holds a line for each message whose accept returned; FOLDER/NAME.sent one for each send begun, as a
 platform would have seen it. Both are written without a buffer, so that a kill loses nothing that was done.

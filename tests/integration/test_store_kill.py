@@ -91,6 +91,7 @@ async def check(store: Store, folder: Path, names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.promise("never-lost", "turn-once")
 async def test_sqlite_survives_being_killed(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/parley.db"
     await migrate(url)
@@ -109,6 +110,7 @@ async def test_sqlite_survives_being_killed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.postgres
+@pytest.mark.promise("never-lost", "turn-once")
 async def test_postgres_workers_survive_each_other(tmp_path: Path) -> None:
     async with fresh_database() as url:
         dice = random.Random(21)
@@ -128,6 +130,7 @@ async def test_postgres_workers_survive_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.promise("turn-once")
 async def test_a_worker_paused_past_its_lease_cannot_write() -> None:
     async with fresh_database() as url:
         store = await open_store(url)

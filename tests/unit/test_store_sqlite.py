@@ -18,6 +18,7 @@ from bot.model import Address, Inbound, Outbound
 from bot.ports import OutRow, Sql, Work
 from bot.store import SqliteStore, migrate, open_sqlite, open_store
 from bot.store.faults import ReadOnly, StatementWrong
+from bot.store.lock import FileLock
 
 AT = datetime(2026, 11, 3, 8, 59, 30, tzinfo=UTC)
 ANA = Address("larkspur", "telegram", "telegram", "ana")
@@ -60,7 +61,9 @@ async def test_a_second_writer_is_refused_until_the_first_has_gone(path: Path) -
     await open_sqlite(path).close()
 
 
-async def test_a_second_process_is_refused_and_told_who_holds_it(path: Path) -> None:
+def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "parley.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
     script = (
         "import asyncio, sys\nfrom bot.store import open_sqlite\n"
         "async def main():\n open_sqlite(sys.argv[1]); print('held', flush=True); sys.stdin.read()\nasyncio.run(main())"
@@ -71,9 +74,9 @@ async def test_a_second_process_is_refused_and_told_who_holds_it(path: Path) -> 
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(StoreLocked, match=f"process {holder.pid}"):
-            open_sqlite(path)
+            FileLock(path)
         holder.kill()
-    await open_sqlite(path).close()
+    FileLock(path).release()
 
 
 async def test_a_reader_needs_no_lock_and_cannot_write(store: SqliteStore, path: Path) -> None:
@@ -145,6 +148,7 @@ async def test_one_bad_change_does_not_hurt_those_it_shares_a_commit_with(store:
     assert await store.query("SELECT seq, locale FROM conversation") == [{"seq": 2, "locale": None}]
 
 
+@pytest.mark.promise("never-lost")
 async def test_a_full_disk_fails_the_whole_group_and_then_passes(store: SqliteStore) -> None:
     await store.accept(message("m0"))
     ((pages,),) = on_writer(store, "PRAGMA page_count")
@@ -166,6 +170,7 @@ async def test_a_read_only_database_is_said_to_be_one_and_recovers(store: Sqlite
     assert (await store.accept(message("m1"))).fresh
 
 
+@pytest.mark.promise("never-lost")
 async def test_a_commit_that_fails_fails_every_future_of_its_group(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
