@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from bot.model import Control, Entity, Parse
 from nlu import rules
 from nlu.care import care
-from nlu.embedded import BACKEND
 from nlu.entities import EntityFinder
 from nlu.model import OUT_OF_SCOPE, Model
 from nlu.text import LONGEST, plain
@@ -54,11 +53,11 @@ class Chain:
         if intent := rules.control(text) or rules.answer(said) or care(said):
             return intent, RULES, ((intent, 1.0),), entities
         if intent := self.model.exact.get(said):
-            return _known(intent), BACKEND, _ranked(((intent, 1.0),)), entities
+            return _known(intent), self.model.backend, _ranked(((intent, 1.0),)), entities
         ranking = self.model.ranking(text)
         if not ranking or ranking[0][1] < self.model.fit.threshold:
-            return "", BACKEND, _ranked(ranking), entities
-        return _known(ranking[0][0]), BACKEND, _ranked(ranking), entities
+            return "", self.model.backend, _ranked(ranking), entities
+        return _known(ranking[0][0]), self.model.backend, _ranked(ranking), entities
 
 
 def _known(intent: str) -> str:

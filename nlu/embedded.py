@@ -5,39 +5,56 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from nlu import annotation, model, text, training, vectoriser
+from nlu import annotation, encoder, model, text, training, vectoriser
 from nlu.data import NluData, fingerprint
-from nlu.errors import BadModel
+from nlu.encoder import Encoder
+from nlu.errors import BadModel, NoWeights
 from nlu.model import Model
+from nlu.vectors import vectors
 
-BACKEND = "embedded"
 KEPT = 5
 """How many trained models stay in the cache."""
 
 
-def identity(files: Sequence[Path]) -> str:
-    """The model's id: a hash of the data and of the code that turns it into a model."""
+def identity(files: Sequence[Path], coder: Encoder | None = None) -> str:
+    """The model's id: a hash of the data, of the code that turns it into a model, and of the encoder."""
     whole = hashlib.sha256(fingerprint(files).encode())
-    for module in (annotation, model, text, training, vectoriser):
+    whole.update(coder.id.encode() if coder else b"")
+    for module in (annotation, encoder, model, text, training, vectoriser):
         whole.update(Path(str(module.__file__)).read_bytes())
     return whole.hexdigest()[:16]
 
 
-def obtain(data: NluData, files: Sequence[Path], cache: Path, progress: Callable[[str], None]) -> Model:
-    """The model from the cache, or trained now and put there."""
-    name = identity(files)
+def obtain(
+    data: NluData, files: Sequence[Path], cache: Path, progress: Callable[[str], None], weights: Path | None = None
+) -> Model:
+    """The model from the cache, or trained now and put there. `weights` is the folder of an encoder, if any."""
+    coder = _encoder(weights, progress)
+    name = identity(files, coder)
     folder = cache / name
     if folder.is_dir():
         try:
-            return Model.load(folder)
+            return Model.load(folder, coder)
         except BadModel as wrong:
             progress(f"{wrong.detail}; training it again")
-    trained = training.train(data.examples, name, progress)
+    coded = vectors(coder, [e.text for e in data.examples], cache, progress) if coder and data.examples else None
+    trained = replace(training.train(data.examples, name, progress, coded), encode=coder)
     trained.save(folder)
     _tidy(cache, folder)
     return trained
+
+
+def _encoder(weights: Path | None, progress: Callable[[str], None]) -> Encoder | None:
+    if weights is None:
+        return None
+    try:
+        return Encoder(weights)
+    except NoWeights as missing:
+        progress(str(missing))
+        return None
 
 
 def _tidy(cache: Path, keep: Path) -> None:

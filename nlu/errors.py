@@ -11,3 +11,7 @@ class BadExamples(Permanent):
 
 class BadModel(Permanent):
     """A saved model cannot be read. Delete its folder and it is trained again."""
+
+
+class NoWeights(Permanent):
+    """The sentence encoder cannot be had; understanding goes on with TF-IDF alone."""

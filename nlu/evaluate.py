@@ -20,6 +20,7 @@ import msgspec
 from bot.ports import Recogniser
 from nlu.chain import Chain
 from nlu.data import Example, NluData, load
+from nlu.encoder import Encoder
 from nlu.entities import EntityFinder
 from nlu.factory import build
 from nlu.model import OUT_OF_SCOPE
@@ -72,13 +73,16 @@ async def score(recogniser: Recogniser, examples: Sequence[Example]) -> Report:
     return _report([(e, *(await _read(recogniser, e.text))) for e in examples])
 
 
-async def cross_validate(data: NluData, count: int = 5, seed: int = 0) -> Report:
+async def cross_validate(data: NluData, count: int = 5, seed: int = 0, encoder: Path | None = None) -> Report:
     """Stratified folds of the whole chain; thresholds are fitted inside each training part."""
+    coder = Encoder(encoder) if encoder else None
+    coded = coder([e.text for e in data.examples]) if coder else None
     finder = EntityFinder(replace(data, examples=[]), date.today)
     readings: list[tuple[Example, str, str, float]] = []
     for train_at, test_at in folds([e.intent for e in data.examples], count, seed):
-        model = train([data.examples[i] for i in train_at], "fold")
-        chain = Chain(model, finder)
+        part = None if coded is None else coded[train_at]
+        model = train([data.examples[i] for i in train_at], "fold", vectors=part)
+        chain = Chain(replace(model, encode=coder), finder)
         readings += [(data.examples[i], *(await _read(chain, data.examples[i].text))) for i in test_at]
     return _report(readings)
 
@@ -157,14 +161,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m nlu.evaluate", description="How well the recogniser reads.")
     parser.add_argument("files", nargs="+", type=Path, help="understanding data, Rasa YAML")
     parser.add_argument("--test", type=Path, help="utterances never trained on")
+    parser.add_argument("--encoder", type=Path, help="the folder that python -m nlu.minilm filled")
     parser.add_argument("--json", action="store_true", help="the whole report as JSON")
     given = parser.parse_args(arguments)
     if given.test:
         with tempfile.TemporaryDirectory() as cache:
-            recogniser = build(given.files, Path(cache), date.today)
+            recogniser = build(given.files, Path(cache), date.today, encoder=given.encoder)
         report = asyncio.run(score(recogniser, load([given.test]).examples))
     else:
-        report = asyncio.run(cross_validate(load(given.files)))
+        report = asyncio.run(cross_validate(load(given.files), encoder=given.encoder))
     print(msgspec.json.encode(report).decode() if given.json else render(report))
 
 

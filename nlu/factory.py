@@ -18,11 +18,14 @@ def build(
     cache: Path,
     today: Callable[[], date],
     progress: Callable[[str], None] = lambda _: None,
+    encoder: Path | None = None,
 ) -> Recogniser:
     """A recogniser that knows what these Rasa files teach; raises `BadExamples`.
 
     Trains for a few seconds where `cache` holds no model of this data, so call it outside the event loop
     (`asyncio.to_thread`). `today` gives the brand's date for "last month".
+    `encoder` is the folder that `python -m nlu.minilm` filled; without it, or where it is unfit, TF-IDF reads alone
+    and `progress` is told.
     """
     data = load(files)
-    return Chain(obtain(data, files, cache, progress), EntityFinder(data, today))
+    return Chain(obtain(data, files, cache, progress, encoder), EntityFinder(data, today))

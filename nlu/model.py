@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,6 +27,10 @@ class Fit:
     sharpness: float = 4.0
     threshold: float = 0.0
     accuracy: float = 0.0
+
+
+Encode = Callable[[Sequence[str]], Floats]
+"""Texts to vectors, one row a text."""
 
 
 class _Saved(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,13 +53,31 @@ class Model:
     exact: dict[str, str]
     """an example as `plain` → its intent: what a developer has written is never read as something else"""
     fit: Fit = Fit()
+    sense: Floats | None = None
+    """weights of the encoder's numbers, where the model was trained with one"""
+    encode: Encode | None = None
 
-    def margins(self, text: str) -> Floats | None:
-        """How far each label's side of its plane the text lies; None where it shares no term with the examples."""
+    @property
+    def backend(self) -> str:
+        """What reads: TF-IDF alone, or with the sentence encoder."""
+        return "embedded" if self.sense is None else "hybrid"
+
+    def margins(self, text: str, vector: Floats | None = None) -> Floats | None:
+        """How far on each label's side of its plane the text lies; None where nothing in it is known.
+
+        `vector` is the encoder's reading, where the caller has it already.
+        """
         at, values = self.vectoriser.row(text)
-        if not self.labels or not len(at):
+        if not self.labels or (not len(at) and self.sense is None):
             return None
-        return np.asarray(values @ self.weights[at] + self.bias)
+        margins = values @ self.weights[at] + self.bias
+        if self.sense is not None:
+            if vector is None:
+                if self.encode is None:
+                    raise BadModel("It was trained with a sentence encoder and has none.")
+                vector = self.encode([text])[0]
+            margins = margins + vector @ self.sense
+        return np.asarray(margins)
 
     def ranking(self, text: str) -> tuple[tuple[str, float], ...]:
         """The labels with their probabilities, best first; empty where nothing can be said."""
@@ -72,13 +96,15 @@ class Model:
             words, letters = self.vectoriser.words, self.vectoriser.letters
             saved = _Saved(list(self.labels), list(words.terms), list(letters.terms), self.exact, self.fit)
             (draft / "model.json").write_bytes(msgspec.json.encode(saved))
-            np.savez(
-                draft / "weights.npz",
-                weights=self.weights,
-                bias=self.bias,
-                words=words.idf,
-                letters=letters.idf,
-            )
+            arrays: dict[str, Any] = {
+                "weights": self.weights,
+                "bias": self.bias,
+                "words": words.idf,
+                "letters": letters.idf,
+            }
+            if self.sense is not None:
+                arrays["sense"] = self.sense
+            np.savez(draft / "weights.npz", **arrays)
             try:
                 os.rename(draft, folder)
             except OSError:  # another process was first with the same model, or an unreadable one lies there
@@ -88,8 +114,8 @@ class Model:
             shutil.rmtree(draft, ignore_errors=True)
 
     @classmethod
-    def load(cls, folder: Path) -> Model:
-        """Read what `save` wrote; raises `BadModel`."""
+    def load(cls, folder: Path, encode: Encode | None = None) -> Model:
+        """Read what `save` wrote; raises `BadModel`. `encode` is for a model that was trained with it."""
         try:
             saved = msgspec.json.decode((folder / "model.json").read_bytes(), type=_Saved)
             with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
@@ -101,4 +127,6 @@ class Model:
             raise
         except (OSError, KeyError, ValueError, EOFError, msgspec.MsgspecError) as wrong:
             raise BadModel(f"{folder}: {wrong}") from wrong
-        return cls(folder.name, tuple(saved.labels), vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
+        labels, sense = tuple(saved.labels), a.get("sense")
+        model = cls(folder.name, labels, vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
+        return model if sense is None else replace(model, sense=sense, encode=encode)

@@ -164,9 +164,9 @@ async def test_a_new_intent_is_learnt_in_a_couple_of_seconds(tmp_path: Path) -> 
     new = put(
         tmp_path / "more.yml", {"change_address": ["i've moved house", "change my address", "i have a new address"]}
     )
-    began = time.perf_counter()
+    began = time.process_time()
     recogniser = build([brand, new], tmp_path / "cache", date.today)
-    assert time.perf_counter() - began < 6  # two on an idle machine
+    assert time.process_time() - began < 6  # about two; the processor's time, so that a busy machine does not matter
     assert (await recogniser.parse("I've moved house!")).intent == "change_address"
     assert (await recogniser.parse("i want to change my address please")).ranking[0][0] == "change_address"
 
