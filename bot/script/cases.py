@@ -71,13 +71,14 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     return OpenedCase(reference, opened)
 
 
-async def open_reference(scope: Scope, cause: str) -> str | None:
-    """The reference of this conversation's open case for the same cause, if a person has not closed it yet."""
+async def open_reference(scope: Scope, cause: str, about: Any) -> str | None:
+    """The reference of this conversation's open case for the same cause and matter, if nobody has closed it yet."""
     rows = await scope.host.store.query(
-        "SELECT reference FROM cases WHERE conversation = :conversation AND cause = :cause AND closed IS NULL"
-        " ORDER BY opened DESC LIMIT 1",
+        "SELECT reference FROM cases WHERE conversation = :conversation AND cause = :cause AND about = :about"
+        " AND closed IS NULL ORDER BY opened DESC LIMIT 1",
         conversation=scope.conversation,
         cause=cause,
+        about=msgspec.json.encode(to_plain(about, cause)).decode(),
     )
     return str(rows[0]["reference"]) if rows else None
 

@@ -8,7 +8,9 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from bot.errors import DialogError, NotAnEffect, UnknownDialog
+import msgspec
+
+from bot.errors import DialogError, NotAnEffect, UnjournaledAwait, UnknownDialog
 from bot.model import Assurance
 from bot.script.convo import Convo
 from bot.script.effects import EffectSpec, spec_of
@@ -80,11 +82,32 @@ def parameters(fn: Script) -> tuple[tuple[str, Any, bool], ...]:
     )
 
 
+class _Given:
+    """A service whose asynchronous methods are named, never called: a call that does not wait would go unnoticed."""
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._service, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise UnjournaledAwait(f"{type(self._service).__name__}.{name}")
+
+        refuse.__name__ = name
+        refuse.__verbed__ = method  # type: ignore[attr-defined]
+        setattr(self, name, refuse)
+        return refuse
+
+
 class Services:
     """The instances behind the service contracts, given to dialogs by annotation."""
 
     def __init__(self, instances: Mapping[type[Any], Any]) -> None:
         self._instances = dict(instances)
+        self._given: dict[type[Any], _Given] = {}
 
     def __contains__(self, contract: Any) -> bool:
         return contract in self._instances
@@ -95,6 +118,12 @@ class Services:
             return self._instances[contract]
         except KeyError:
             raise DialogError(f"No service is configured for {contract.__name__}: name one under `services`.") from None
+
+    def given(self, contract: type[Any]) -> Any:
+        """The instance as a dialog sees it: its methods are for `c.do` and `c.once` alone."""
+        if contract not in self._given:
+            self._given[contract] = _Given(self.get(contract))
+        return self._given[contract]
 
     def items(self) -> Iterable[tuple[type[Any], Any]]:
         """Contracts and instances."""
@@ -112,14 +141,27 @@ class Services:
         raise NotAnEffect(getattr(fn, "__qualname__", repr(fn)))
 
 
+_UNFIT = object()
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """A plain argument as its annotation says; `_UNFIT` where it is none (a word where an amount was expected)."""
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError:
+        return _UNFIT
+    except TypeError:  # a type that only the dialog itself understands
+        return value
+
+
 def arguments(spec: DialogSpec, given: Mapping[str, Any], services: Services) -> dict[str, Any]:
     """A dialog's keyword arguments: services by annotation, entities and given values by name, the rest by default."""
     made: dict[str, Any] = {}
     for name, kind, has_default in parameters(spec.fn):
-        if name in given:
-            made[name] = given[name]
+        if name in given and (value := _typed(given[name], kind)) is not _UNFIT:
+            made[name] = value
         elif kind in services:
-            made[name] = services.get(kind)
+            made[name] = services.given(kind)
         elif not has_default:
             if isinstance(kind, type):
                 services.get(kind)

@@ -172,14 +172,14 @@ class Convo:
 
     def do(self, fn: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> Op[R]:
         """Read something. The result is journaled by the function's declared return type."""
-        return Op("do", f"do:{getattr(fn, '__name__', 'call')}", fn=fn, values=_keywords(args, kwargs))
+        return Op("do", f"do:{_named(fn)}", fn=_method(fn), values=_keywords(args, kwargs))
 
     def once(self, fn: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> Op[R]:
         """Change the world, exactly once: `fn` is a service method declared with `@effect`.
 
         Returns what the read-back shows; raises the method's declared domain errors.
         """
-        return Op("once", f"once:{getattr(fn, '__name__', 'call')}", fn=fn, values=_keywords(args, kwargs))
+        return Op("once", f"once:{_named(fn)}", fn=_method(fn), values=_keywords(args, kwargs))
 
     def call(self, dialog: str, **args: Any) -> Op[Any]:
         """Run another dialog on top and return its value."""
@@ -203,6 +203,16 @@ class Convo:
     def again(self, **args: Any) -> Again:
         """`return c.again(…)`: start this dialog anew with an empty journal."""
         return Again(args)
+
+
+def _named(fn: Callable[..., Any]) -> str:
+    return getattr(fn, "__name__", "call")
+
+
+def _method(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The service's own method behind the name that a dialog was given."""
+    method: Callable[..., Any] = getattr(fn, "__verbed__", fn)
+    return method
 
 
 def _keywords(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

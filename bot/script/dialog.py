@@ -6,6 +6,7 @@ from typing import Any
 
 from botbuilder.dialogs import Dialog, DialogContext, DialogReason, DialogTurnResult
 
+from bot.errors import DialogError
 from bot.script.engine import drive
 from bot.script.frame import Frame, new_frame, run_id, stop_waiting
 from bot.script.outcomes import Calls, Ended, Restart, Waits
@@ -15,6 +16,8 @@ from bot.script.values import to_plain
 from bot.script.versions import at_version, code_of
 
 SCOPE = "parley.scope"
+AGAINS = 100
+"""How often one turn may run into `c.again` before the dialog is taken for one that never waits."""
 
 
 class ScriptDialog(Dialog):  # type: ignore[misc]
@@ -43,7 +46,8 @@ class ScriptDialog(Dialog):  # type: ignore[misc]
         frame: Frame = dc.active_dialog.state
         entry = frame["j"].get(frame.get("w"))
         if entry is not None and entry["s"] == "c":
-            frame["j"][frame["w"]] = {"s": "d", "r": to_plain(result, frame["w"]), "a": entry["a"]}
+            plain = to_plain(result, f"{self.id}: {frame['w']}")
+            frame["j"][frame["w"]] = {"s": "d", "r": plain, "a": entry["a"]}
             stop_waiting(frame)
         return await self._go(dc, frame, dc.context.turn_state[SCOPE])
 
@@ -51,7 +55,7 @@ class ScriptDialog(Dialog):  # type: ignore[misc]
         spec = at_version(self.spec, frame, scope)
         if spec is None:
             return await dc.end_dialog(None)
-        while True:
+        for _ in range(AGAINS):
             feed, scope.feed = scope.feed, None
             step = await drive(spec, frame, scope, feed)
             if isinstance(step, Waits):
@@ -64,6 +68,7 @@ class ScriptDialog(Dialog):  # type: ignore[misc]
             assert isinstance(step, Restart)
             if step.args is not None:
                 _again(frame, step.args)
+        raise DialogError(f"{self.id} began anew {AGAINS} times in one turn and waited for nothing.")
 
 
 def _again(frame: Frame, args: Any) -> None:

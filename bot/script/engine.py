@@ -87,7 +87,7 @@ async def _replay(coroutine: Coroutine[Any, Any, Any], run: Drive) -> Step:
 
 def _ended(value: Any, run: Drive) -> Step:
     if isinstance(value, Again):
-        return Restart(to_plain(value.args, run.spec.id))
+        return Restart(to_plain(value.args, f"{run.spec.id}: again"))
     return Ended(value)
 
 
@@ -100,6 +100,8 @@ def _refused(refused: StepUpRefused, run: Drive) -> Step:
 
 
 async def _perform(op: Op[Any], entry: Any, run: Drive) -> Outcome | Wait | Calls | Restart:
+    if entry is not None and not _same_kind(op, entry):
+        raise JournalMismatch(f"{run.spec.id}: {op.name} was recorded by another verb than {op.verb}")
     if entry == 1:
         return Done(None)
     state = entry["s"] if entry is not None else ""
@@ -138,14 +140,29 @@ def _replayed(op: Op[Any], entry: dict[str, Any], run: Drive) -> Done:
     if op.verb == "do" or op.verb == "once":
         _same_arguments(op, entry, run)
         assert op.fn is not None
-        return Done(from_plain(value, return_type(op.fn), op.name))
+        return Done(from_plain(value, return_type(op.fn), f"{run.spec.id}: {op.name}"))
     if op.verb == "choose":
         return Done(questions.chosen(op, value))
     if op.verb == "now":
         return Done(datetime.fromtimestamp(value, UTC))
+    if op.verb == "ask":
+        return Done(from_plain(value, questions.answer_type(op), f"{run.spec.id}: {op.name}"))
     if op.verb == "call":
         _same_arguments(op, entry, run)
+        called = run.scope.host.dialogs.by_id.get(op.text)
+        return Done(value if called is None else from_plain(value, return_type(called.fn), f"{run.spec.id}: {op.name}"))
     return Done(value)
+
+
+def _same_kind(op: Op[Any], entry: Any) -> bool:
+    """Whether this verb may have written this entry, as far as the entry tells."""
+    if entry == 1 or op.verb in ("say", "show"):
+        return entry == 1 and op.verb in ("say", "show")
+    if op.verb in QUESTIONS:
+        return entry.get("q", op.verb) in ({"ask", "secret"} if op.verb == "ask" else {op.verb})
+    if op.verb in ("do", "once", "call"):
+        return "q" not in entry and ("a" in entry or entry["s"] != "d")
+    return "q" not in entry and "a" not in entry
 
 
 def _same_arguments(op: Op[Any], entry: dict[str, Any], run: Drive) -> None:
@@ -202,10 +219,10 @@ async def _do(op: Op[Any], entry: Any, run: Drive) -> Outcome | Wait:
         return Failed(error)
     except (Temporary, TimeoutError, OSError) as error:
         return _later(op, entry, run, error)
-    kind = return_type(op.fn)
-    plain = to_plain(value, op.name)
+    kind, where = return_type(op.fn), f"{run.spec.id}: {op.name}"
+    plain = to_plain(value, where)
     run.done(op, plain, a=mark)
-    return Done(from_plain(plain, kind, op.name))
+    return Done(from_plain(plain, kind, where))
 
 
 def _later(op: Op[Any], entry: Any, run: Drive, error: BaseException) -> Wait:
@@ -223,7 +240,8 @@ def _later(op: Op[Any], entry: Any, run: Drive, error: BaseException) -> Wait:
 
 
 def _call(op: Op[Any], entry: Any, run: Drive) -> Calls:
+    plain = to_plain(dict(op.values), f"{run.spec.id}: {op.name}")
     run.journal[op.name] = {"s": "c", "a": digest(canonical(op.values))[:16]}
     wait_for(run.frame, op.name)
     run.scope.place = f"{run.frame['run']}.{run.frame['gen']}.{op.name}"
-    return Calls(op.text, to_plain(dict(op.values), op.name))
+    return Calls(op.text, plain)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from bot.errors import DialogError
+from bot.errors import DialogError, NotPlain
 from bot.model import Choice, Outbound
 from bot.script.answers import Match, fold, match_choice, near, yes_no
 from bot.script.drive import Drive, put_private
@@ -14,7 +14,7 @@ from bot.script.frame import op_id, wait_for
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Wait
 from bot.script.scope import Feed, Waiting
-from bot.script.values import to_plain
+from bot.script.values import from_plain, return_type, to_plain
 
 
 async def put(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
@@ -86,9 +86,19 @@ def _settle(op: Op[Any], run: Drive, match: Match) -> Done:
     if op.verb == "choose":
         run.done(op, match.value, q="choose")
         return Done(chosen(op, match.value))
-    plain = to_plain(match.value, op.name)
+    where = f"{run.spec.id}: {op.name}"
+    plain = to_plain(match.value, where)
+    value = from_plain(plain, answer_type(op), where) if op.verb == "ask" else plain
+    if value != match.value:
+        kind = type(match.value).__name__
+        raise NotPlain(f"{where}: give `parse` a return annotation, so that its {kind} can be read back")
     run.done(op, plain, q="secret" if op.secret else op.verb)
-    return Done(match.value)
+    return Done(value)
+
+
+def answer_type(op: Op[Any]) -> Any:
+    """The type of an answer: what `parse` is annotated to return."""
+    return return_type(op.parse) if op.parse is not None else Any
 
 
 def _without_asking(op: Op[Any], run: Drive) -> Done | None:
@@ -107,8 +117,12 @@ def _without_asking(op: Op[Any], run: Drive) -> Done | None:
             run.done(op, picked, q="choose")
             return Done(chosen(op, picked))
     elif op.verb == "ask" and op.name in guesses and not op.secret:
+        try:
+            value = from_plain(guesses[op.name], answer_type(op), op.name)
+        except NotPlain:  # the answer of an older version, of another type: asked anew
+            return None
         run.done(op, guesses[op.name], q="ask")
-        return Done(guesses[op.name])
+        return Done(value)
     return None
 
 

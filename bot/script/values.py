@@ -47,7 +47,10 @@ def _hints(of: Any) -> dict[str, Any]:
 
 def return_type(fn: Callable[..., Any]) -> Any:
     """A function's declared return type, or `Any`."""
-    return _hints(getattr(fn, "__func__", fn)).get("return", Any)
+    try:
+        return _hints(getattr(fn, "__func__", fn)).get("return", Any)
+    except TypeError:  # a partial or another callable object, which has no annotations of its own
+        return Any
 
 
 def digest(*parts: str | bytes) -> str:
@@ -58,8 +61,11 @@ def digest(*parts: str | bytes) -> str:
 
 
 def canonical(arguments: Mapping[str, Any]) -> bytes:
-    """Arguments as canonical JSON: sorted keys, plain values."""
-    return msgspec.json.encode(msgspec.to_builtins(dict(arguments), str_keys=True), order="deterministic")
+    """Arguments as canonical JSON: sorted keys, plain values. Raises `NotPlain`."""
+    try:
+        return msgspec.json.encode(msgspec.to_builtins(dict(arguments), str_keys=True), order="deterministic")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotPlain(f"{', '.join(arguments)}: {error}") from error
 
 
 def error_to_plain(error: DomainError) -> dict[str, Any]:

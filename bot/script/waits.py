@@ -157,7 +157,7 @@ async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
     """Open a case with everything known, and wait if somebody is there to take it."""
     scope = run.scope
     if entry is None:
-        open_already = await open_reference(scope, op.text)
+        open_already = await open_reference(scope, op.text, op.values["about"])
         if open_already is not None:
             scope.tell("host.callback-again", reference=open_already)
             run.done(op, {"status": "nobody", "reference": open_already})
