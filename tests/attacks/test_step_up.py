@@ -110,6 +110,16 @@ async def test_25_unlink_while_the_approval_is_open(here: Site) -> None:
     assert await here.store.query("SELECT id FROM step_up_grant") == []
 
 
+async def test_25_unlink_ends_a_sign_in_that_is_open(here: Site) -> None:
+    browser = await here.link()
+    _, url = await here.begin()
+    login = await browser.press(await browser.get(url))
+    await here.store.change(here.auth.login.unlink(address=here.address(), now=here.clock.now(), reason="customer"))
+    page = await browser.sign_in(login, "ana")
+    assert page.heading == "This link no longer works"
+    assert await here.links() == []
+
+
 async def test_25_the_link_changes_while_the_approval_is_open(here: Site) -> None:
     browser = await here.link()
     _, url = await here.begin_step_up()
