@@ -1,13 +1,13 @@
 """A small Direct Line endpoint with scripted answers and faults, for the tests of the page alone.
 
-It keeps one conversation in memory, takes each `clientActivityID` once, replays from a watermark, and closes the older of
-two sockets. The product's own endpoint is `adapters.webchat`; the two share nothing but the contract.
+It keeps one conversation in memory, takes each `clientActivityID` once, replays from a watermark, and closes the older
+of two sockets. The product's own endpoint is `adapters.webchat`; the two share nothing but the contract.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ class FakeDirectLine:
     """The endpoint and its switches. `answer` is called with each message taken; `posted` holds them as they came."""
 
     config: PageConfig = field(default_factory=lambda: PageConfig(brand=LARKSPUR))
-    answer: Callable[[FakeDirectLine, Activity], Awaitable[None]] | None = None
+    answer: Callable[[FakeDirectLine, Activity], Coroutine[Any, Any, None]] | None = None
     embed_origins: tuple[str, ...] = ()
     log: list[Activity] = field(default_factory=list)
     posted: list[Activity] = field(default_factory=list)
@@ -143,7 +143,9 @@ class FakeDirectLine:
         ticket = f"s{len(self._streams)}"
         self._streams[ticket] = int(request.query.get("watermark") or 0)
         host = request.host
-        return _json({"conversationId": "c1", "token": self.token, "streamUrl": f"ws://{host}{request.path}/stream?t={ticket}"})
+        return _json(
+            {"conversationId": "c1", "token": self.token, "streamUrl": f"ws://{host}{request.path}/stream?t={ticket}"}
+        )
 
     async def _read(self, request: web.Request) -> web.Response:
         if refused := self._refused(request):
@@ -226,12 +228,13 @@ class FakeDirectLine:
     # Around the page
 
     async def _page(self, request: web.Request) -> web.Response:
-        return web.Response(text="<!doctype html><html lang=en><title>Approve</title><h1>Approve</h1>", content_type="text/html")
+        text = "<!doctype html><html lang=en><title>Approve</title><h1>Approve</h1>"
+        return web.Response(text=text, content_type="text/html")
 
     async def _site(self, request: web.Request) -> web.Response:
         text = (
-            "<!doctype html><html lang=en><meta name=viewport content='width=device-width'><title>A brand's site</title>"
-            f"<main><h1>A brand's site</h1><p>Its words.</p><a href='#'>A link</a></main>"
+            "<!doctype html><html lang=en><meta name=viewport content='width=device-width'>"
+            "<title>A brand's site</title><main><h1>A brand's site</h1><p>Its words.</p><a href='#'>A link</a></main>"
             f"<script src='{self.url}/chat/embed.js' data-label='Chat with us' data-position='right' async></script>"
         )
         return web.Response(text=text, content_type="text/html")

@@ -1,4 +1,4 @@
-"""The chat page in Chromium, against a scripted endpoint: what a customer sees, hears and can do, and what never happens."""
+"""The chat page in Chromium, against a scripted endpoint: what a customer sees and hears, and what never happens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from adapters.webchat.page import PageConfig, document
 from bot.web.ui import FOLDER
@@ -77,7 +85,7 @@ async def visit(browser: Browser, server: FakeDirectLine) -> AsyncIterator[Open]
         if beside:
             context = beside.context
         else:
-            viewport = {"width": width, "height": height}
+            viewport: ViewportSize = {"width": width, "height": height}
             context = await browser.new_context(viewport=viewport, locale="en-GB", **options)
             context.set_default_timeout(8_000)
             contexts.append(context)
@@ -264,7 +272,8 @@ async def test_a_question_answered_in_words_or_asked_again_is_spent(visit: Open,
     page = await visit()
     states = page.locator(".choice")
     await expect(states).to_have_count(4)
-    assert await states.evaluate_all("(all) => all.map((one) => one.ariaDisabled)") == ["true", "true", "false", "false"]
+    disabled = await states.evaluate_all("(all) => all.map((one) => one.ariaDisabled)")
+    assert disabled == ["true", "true", "false", "false"]
     await server.spent("q1")
     await expect(page.locator(".choice.spent")).to_have_count(4)
     await expect(page.locator(".choice.chosen")).to_have_count(0)
@@ -441,7 +450,7 @@ async def test_a_dead_socket_is_found_out(visit: Open, server: FakeDirectLine) -
 
 
 async def test_nothing_said_becomes_markup(visit: Open, server: FakeDirectLine) -> None:
-    evil = "<img src=x onerror=\"window.ran=1\"><b>bold</b> javascript:alert(1) http://plain.example"
+    evil = '<img src=x onerror="window.ran=1"><b>bold</b> javascript:alert(1) http://plain.example'
     bad = {"title": evil, "text": evil, "rows": [[evil, evil]], "image": "https://elsewhere.example/x.png"}
     card = {"contentType": "application/vnd.parley.card", "content": bad}
     link = {"contentType": "application/vnd.parley.link", "content": {"title": evil, "url": "javascript:alert(1)"}}
@@ -458,7 +467,9 @@ async def test_nothing_said_becomes_markup(visit: Open, server: FakeDirectLine) 
 
 
 async def test_only_https_addresses_become_links(visit: Open, server: FakeDirectLine) -> None:
-    await server.say("See (https://larkspur.example/a?b=1&c=2), https://larkspur.example. Not http://larkspur.example, ftp://x")
+    await server.say(
+        "See (https://larkspur.example/a?b=1&c=2), https://larkspur.example. Not http://larkspur.example, ftp://x"
+    )
     page = await visit()
     links = page.locator(".said.bot a")
     found = await links.evaluate_all("(all) => all.map((one) => [one.getAttribute('href'), one.target, one.rel])")
@@ -467,7 +478,9 @@ async def test_only_https_addresses_become_links(visit: Open, server: FakeDirect
         ["https://larkspur.example/a?b=1&c=2", "_blank", rel],
         ["https://larkspur.example", "_blank", rel],
     ]
-    await expect(bubbles(page, "bot")).to_contain_text("(https://larkspur.example/a?b=1&c=2), https://larkspur.example. Not")
+    await expect(bubbles(page, "bot")).to_contain_text(
+        "(https://larkspur.example/a?b=1&c=2), https://larkspur.example. Not"
+    )
 
 
 async def test_a_message_that_is_too_long_is_not_sent(visit: Open, server: FakeDirectLine) -> None:

@@ -1,5 +1,5 @@
 // The developer's pane beside the chat: what each turn did, and switches to make things go wrong. Only where config.dev is set.
-import { LitElement, html, nothing } from "/ui/vendor/lit.min.js";
+import { LitElement, html, nothing, repeat } from "/ui/vendor/lit.min.js";
 
 const EVERY = 1_000;
 const MODES = { ok: "works", slow: "slow", down: "down", lose_response: "loses the response" };
@@ -86,7 +86,7 @@ class ParleyDev extends LitElement {
         </form>
         <p role="status">${this.said}</p>
       </div>
-      <ol class="turns">${this.turns.toReversed().map((turn) => this.#turn(turn))}</ol>
+      <ol class="turns">${repeat(this.turns.toReversed(), (turn) => turn.seq, (turn) => this.#turn(turn))}</ol>
       ${this.turns.length ? nothing : html`<p>No turn yet. Write something in the chat.</p>`}
     `;
   }

@@ -28,7 +28,7 @@
       border: 1px solid rgb(0 0 0 / 18%); border-radius: 1.25rem; background: Canvas; box-shadow: 0 12px 48px rgb(0 0 0 / 28%); color-scheme: light dark; }
     iframe[hidden] { display: none; }
     @media (max-width: 30rem), (max-height: 30rem) {
-      iframe { inset: 0; width: 100vw; height: calc(100dvh - 3.75rem); border: 0; border-radius: 0; }
+      iframe { inset: 0; width: 100vw; height: calc(100dvh - 3.75rem); border: 0; border-radius: 0; box-shadow: none; }
       button.open { bottom: .25rem; }
     }`);
   root.adoptedStyleSheets = [sheet];
