@@ -410,5 +410,40 @@ rate = Table(
     Column("held", Double, nullable=False),
 )
 
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("person", Text),
+    _time("at", nullable=False),
+    Index("dead_letter_at", "at"),
+)
+
+public_ask = Table(
+    "public_ask",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("locale", Text),
+    Column("person", Text),
+    Column("conversation", Text),
+    Column("post", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("held", Double),
+    _time("created_at", nullable=False),
+    _time("expires_at", nullable=False),
+    _time("answered_at"),
+    _time("entered_at"),
+    UniqueConstraint("connection", "key", name="public_ask_key"),
+    Index("public_ask_open", "held", postgresql_where=text("held IS NOT NULL"), sqlite_where=text("held IS NOT NULL")),
+)
+
 PERSON_FREE = frozenset({"seen", "timer", "stream_token", "socket", "rate", "web_session"})
 """Tables without anything of a person; a test keeps each table either here or with a `person` column."""
