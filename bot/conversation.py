@@ -76,14 +76,15 @@ class Conversation:
         control = scope.host.recogniser.control(inbound.text, scope.locale) if inbound.kind == "message" else None
         if control is None:
             scope.control = claim.control
-        if self.stacks and control is None:
-            await self._expire(inbound)
+        expired = bool(self.stacks) and control is None and self._expire()
         offered = self._offered(inbound)
         if control is not None:
             await self._apply(Decision(control))
         elif offered is not None:
             await self._apply(offered)
-        elif inbound.kind == "press" and not self._find_press(str(inbound.data.get("nonce", ""))):
+        elif expired and (yes_no(inbound.text) is not None or self._is_press_of_nothing(inbound)):
+            scope.trace["route"] = "an answer that came too late"
+        elif self._is_press_of_nothing(inbound):
             await self._apply(Decision("stale"))
         elif self.stacks:
             await self._feed(inbound)
@@ -359,18 +360,22 @@ class Conversation:
 
     # Ends
 
-    async def _expire(self, inbound: Inbound) -> None:
+    def _is_press_of_nothing(self, inbound: Inbound) -> bool:
+        return inbound.kind == "press" and not self._find_press(str(inbound.data.get("nonce", "")))
+
+    def _expire(self) -> bool:
         """Close a question that has grown old: say what was open, and offer to begin anew with the old answers."""
         scope, stack = self.scope, self.stacks[-1]
         frame = stack[0].state
         entry = awaited(frame) if self.bridge.is_script(stack[0].id) else None
         if not entry or entry["s"] != "o" or scope.now.timestamp() <= entry["at"] + entry["x"]:
-            return
+            return False
         root = stack[-1]
         self._drop(stack)
         said = scope.text("host.expired", title=title(scope, root.id))
         again = scope.offer("host.start_again", root.id, root.state["args"], answers(root.state))
         scope.put(Outbound(said, choices=(again,)))
+        return True
 
     def _drop_all(self) -> None:
         for stack in list(self.stacks):

@@ -11,7 +11,7 @@ from typing import Any
 
 from babel.dates import format_date
 from babel.lists import format_list
-from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime import FluentBundle
 from fluent.runtime.types import FluentNone
 from fluent.syntax import FluentParser, ast
 
@@ -30,6 +30,12 @@ def message_id(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _field_names(kind: type[Any]) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, f.name.replace("_", "-")) for f in dataclasses.fields(kind))
+
+
+@lru_cache(maxsize=64)
+def _parsed(source: str) -> ast.Resource:
+    """A catalogue's syntax tree; processes and tests read the same few files again and again."""
+    return FluentParser().parse(source)
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,14 +85,15 @@ class Texts:
             asts: dict[str, ast.Message] = {}
             for path in paths:
                 source = path.read_text("utf-8")
-                for node in FluentParser().parse(source).body:
+                resource = _parsed(source)
+                for node in resource.body:
                     if isinstance(node, ast.Junk):
                         line = source.count("\n", 0, node.span.start if node.span else 0) + 1
                         why = node.annotations[0].message if node.annotations else "not understood"
                         raise SettingsError(f"{path.name} line {line}: {why}")
                     if isinstance(node, ast.Message):
                         asts[node.id.name] = node
-                bundle.add_resource(FluentResource(source), allow_overrides=True)
+                bundle.add_resource(resource, allow_overrides=True)
             self._bundles[locale] = bundle
             self.messages[locale] = asts
         self._default = next(iter(files))
