@@ -165,6 +165,16 @@ class Player:
         await self._nothing_more(None, case)
         return self.written
 
+    async def act(self, line: Line, case: Case) -> list[str]:
+        """Let one line happen, outside any written transcript; returns what was said to it. Raises `Differs`."""
+        self.world.login.clock = self.world.clock
+        await self._act(line, case)
+        return await self._new_rows()
+
+    def restart(self) -> None:
+        """Throw the process away: the next line runs in a fresh one."""
+        self._turns = None
+
     async def _given(self, words: str) -> None:
         first, *marks = (part.strip() for part in words.split(","))
         if first.startswith("customer "):
