@@ -7,6 +7,8 @@ import pytest
 from auth import AuthSettings
 from tests.attacks.site import Site, site
 
+pytestmark = pytest.mark.promise("assured")
+
 
 async def refused(here: Site, why: str) -> None:
     browser = here.browser()

@@ -12,6 +12,8 @@ from bot.errors import Conflict
 from bot.model import Address, Assurance
 from tests.attacks.site import SHOWN, Browser, Page, Site
 
+pytestmark = pytest.mark.promise("assured")
+
 
 def with_query(url: str, **changed: str | None) -> str:
     """The address with parameters replaced, or left out where None."""
@@ -305,6 +307,7 @@ async def test_26_nothing_redirects_where_a_parameter_says(here: Site) -> None:
     assert "evil.example" not in "".join(page.hops + done.hops) + done.text
 
 
+@pytest.mark.promise("private")
 async def test_30_no_standing_and_no_sign_in_outside_a_private_chat(here: Site) -> None:
     await here.link()
     group = Address("larkspur", "webchat", "webchat", "dl_ana", kind="group")
@@ -378,6 +381,7 @@ async def test_only_one_live_link_per_chat(here: Site) -> None:
     assert (await browser.get(second)).status == 200
 
 
+@pytest.mark.promise("private")
 async def test_another_browser_does_not_see_what_is_to_be_approved(here: Site) -> None:
     await here.link()
     _, url = await here.begin_step_up()

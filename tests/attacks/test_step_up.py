@@ -12,6 +12,8 @@ from bot.model import Assurance
 from bot.ports import Sql
 from tests.attacks.site import SHOWN, Site
 
+pytestmark = pytest.mark.promise("assured")
+
 
 async def test_23_step_up_by_another_person(here: Site) -> None:
     browser = await here.link()

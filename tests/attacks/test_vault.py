@@ -18,6 +18,7 @@ TABLES = ("link_txn", "identity_link", "browser_login", "token_blob", "step_up_g
           "person", "address_of", "conversation", "outbound", "seen")  # fmt: skip
 
 
+@pytest.mark.promise("secret")
 async def test_37_no_secret_in_database_or_logs(here: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     browser = here.browser()

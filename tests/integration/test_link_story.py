@@ -24,12 +24,13 @@ async def on_postgres() -> AsyncIterator[Site]:
             yield here
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def opened(request: pytest.FixtureRequest) -> Open:
     """The site on each store."""
     return on_postgres if request.param == "postgres" else site
 
 
+@pytest.mark.promise("assured")
 async def test_from_a_link_to_a_consumed_approval(opened: Open) -> None:
     async with opened() as here:
         browser = here.browser()
