@@ -28,6 +28,8 @@ TRIES = 3
 """How often a keyed effect is called, each time only after a read-back has proved that it is not done."""
 READ_BACKS = (2.0, 4.0, 8.0, 15.0)
 """Seconds between read-backs that fail, before the effect is called unknown."""
+MARGIN = 5.0
+"""Seconds of lease beyond an effect's deadline, without which it is not begun."""
 LATER = (60.0, 300.0, 1800.0, 7200.0)
 """Seconds between read-backs of an unknown effect, before it is left to its case alone."""
 
@@ -56,25 +58,26 @@ class Effect:
         self.key = digest(run.frame["run"], str(run.frame["gen"]), op.name, self.canonical)
         self.kind = return_type(op.fn)
 
-    async def begin(self, tries: int, read_backs: int = 0) -> Restart | None:
-        """Save the intent (and use up the approval) in a checkpoint. None when saved; otherwise the approval is gone."""
+    async def begin(self, tries: int, told: bool) -> Restart | None:
+        """Save the intent (and use up the approval) in a checkpoint. None when saved; else the approval is gone."""
         run, scope = self.run, self.run.scope
-        if scope.claim.held_until - time.monotonic() < self.spec.deadline + 5:
-            scope.claim = await scope.host.store.renew(scope.claim, lease=scope.host.limits.lease)
+        if scope.claim.held_until - time.monotonic() < self.spec.deadline + MARGIN:
+            lease = max(scope.host.limits.lease, self.spec.deadline + 2 * MARGIN)
+            scope.claim = await scope.host.store.renew(scope.claim, lease=lease)
         deadline = await scope.host.store.database_now() + self.spec.deadline
         approval = await self._approval()
         before = run.journal.get(self.op.name)
-        run.park(
-            self.op,
-            {"s": "i", "key": self.key, "a": self.mark, "dl": deadline, "n": tries, "b": read_backs},
-        )
+        entry = {"s": "i", "key": self.key, "a": self.mark, "dl": deadline, "n": tries, "b": 0}
+        run.park(self.op, {**entry, "told": 1} if told else entry)
+        kept = len(scope.changes)
         if tries == 1:
             scope.audit("effect.begun", self.key, function=self.function, arguments=self.mark)
         try:
             await scope.checkpoint(*approval, self._row(deadline))
         except Conflict:
             _back(run, self.op.name, before)
-            refused = self._refuse_approval()
+            del scope.changes[kept:]
+            refused = self._refuse_approval(before)
             if refused is None:
                 raise
             return refused
@@ -121,19 +124,26 @@ class Effect:
                     return entry
         return None
 
-    def _refuse_approval(self) -> Restart | None:
+    def _refuse_approval(self, before: Any) -> Restart | None:
         """The approval could not be used (expired, or the link has changed): the dialog sees it as expired."""
         entry = self._approved_op() if self.spec.approve else None
         if entry is None:
             return None
+        if before is not None and "key" in before:
+            # An earlier call was proved not to have landed, and there will be no other.
+            del self.run.journal[self.op.name]
+            self._settled("refused", {"reason": "approval"}, None)
         self.run.scope.audit("effect.refused", self.key, reason="approval")
         entry["r"] = {"status": "expired"}
         return Restart(None)
 
     async def call(self, deadline_at: float) -> DomainError | None:
-        """Call the backend until `deadline_at` (monotonic). A domain error is its answer; anything else is uncertain."""
+        """Call the backend until `deadline_at` (monotonic). A domain error is its answer; anything else is uncertain.
+
+        Not called at all when that time, or the lease, is over by now.
+        """
         assert self.op.fn is not None
-        left = deadline_at - time.monotonic()
+        left = min(deadline_at, self.run.scope.claim.held_until) - time.monotonic()
         if left <= 0:
             return None
         try:
@@ -192,24 +202,24 @@ async def once(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait | Re
     """Begin the effect, or settle the one that was begun."""
     effect = Effect(op, run)
     if entry is None:
-        return await _attempt(effect, 1)
+        return await _attempt(effect, 1, told=False)
     if entry.get("a") != effect.mark:
         raise JournalMismatch(f"{run.spec.id}: {op.name} was begun with other arguments")
-    return await _settle(effect, entry, told=True)
+    return await _settle(effect, entry)
 
 
-async def _attempt(effect: Effect, tries: int) -> Done | Failed | Wait | Restart:
+async def _attempt(effect: Effect, tries: int, *, told: bool) -> Done | Failed | Wait | Restart:
     called_by = time.monotonic() + effect.spec.deadline
-    gone = await effect.begin(tries)
+    gone = await effect.begin(tries, told)
     if gone is not None:
         return gone
     error = await effect.call(called_by)
     if error is not None:
         return effect.refused(error)
-    return await _settle(effect, effect.run.journal[effect.op.name], told=False)
+    return await _settle(effect, effect.run.journal[effect.op.name])
 
 
-async def _settle(effect: Effect, entry: dict[str, Any], *, told: bool) -> Done | Failed | Wait | Restart:
+async def _settle(effect: Effect, entry: dict[str, Any]) -> Done | Failed | Wait | Restart:
     answered, value = await effect.read_back()
     if value is not None:
         effect.run.scope.cancel_timer(effect.run.frame["op"])
@@ -225,7 +235,10 @@ async def _settle(effect: Effect, entry: dict[str, Any], *, told: bool) -> Done 
         effect.run.park(effect.op, {**entry, "told": 1}, after=timedelta(seconds=wait))
         return Wait()
     if answered and effect.spec.keys and entry["n"] < TRIES:
-        return await _attempt(effect, entry["n"] + 1)
+        if await scope.look() is not None or scope.left() <= 0.5:
+            effect.run.park(effect.op, entry, after=timedelta(seconds=1))
+            return Wait()
+        return await _attempt(effect, entry["n"] + 1, told="told" in entry)
     if not answered and entry["b"] < len(READ_BACKS):
         if not entry.get("told"):
             scope.tell("host.effect-checking")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -564,3 +564,16 @@ def shown(said: Outbound) -> str:
     if said.link is not None:
         text += f" <{said.link.label}>"
     return text + "".join(f" [{choice.label}]" for choice in said.choices)
+
+
+async def made_chats() -> AsyncIterator[Callable[..., Chat]]:
+    """For a fixture: makes chats, and closes them at the end."""
+    made: list[Chat] = []
+
+    def make(*dialogs: Any, **given: Any) -> Chat:
+        made.append(Chat(*dialogs, **given))
+        return made[-1]
+
+    yield make
+    for chat in made:
+        await chat.close()
