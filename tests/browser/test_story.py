@@ -52,7 +52,10 @@ async def hears(page: Page, text: str, *, within: float = 8000) -> None:
 
 async def picture(page: Page, name: str) -> None:
     if SHOTS:
-        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+        # The chat alone, without the developer's pane beside it.
+        chat = page.locator("parley-chat")
+        shown = chat if await chat.count() else page
+        await shown.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
 async def sign_in(page: Page, persona: str) -> Page:
