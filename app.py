@@ -103,5 +103,120 @@ def run(
     return supervise(child, tell)
 
 
+@cli.command()
+@command
+def check(config: Config = CONFIG) -> int:
+    """Say what is right, what is wrong and what to do."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    tell(f"ok     {'configuration':<14} {config}")
+    wrong = asyncio.run(commands.check(settings, tell))
+    tell("Everything is right." if not wrong else f"{wrong} to put right.")
+    return 1 if wrong else 0
+
+
+@cli.command()
+@command
+def chat(
+    config: Config = CONFIG,
+    record: Annotated[str, typer.Option(help="Write the conversation as a transcript of this name.")] = "",
+    reload: Annotated[bool, typer.Option("--reload", help="Take changed dialogs, texts and examples.")] = False,
+) -> int:
+    """Talk to the bot here, over the real engine, with the brand's own data in memory."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.chat(settings, tell, record=record, reload=reload))
+    return 0
+
+
+@cli.command()
+@command
+def transcripts(
+    files: Annotated[list[Path] | None, typer.Argument(help="Transcripts; by default the brand's own.")] = None,
+    config: Config = CONFIG,
+    rewrite: Annotated[bool, typer.Option("--rewrite", help="Write what the bot says now, for review.")] = False,
+) -> int:
+    """Play transcripts in four modes: plain, amnesia, redelivery, crash."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    return 1 if asyncio.run(commands.transcripts(settings, files or [], tell, rewrite=rewrite)) else 0
+
+
+@cli.command()
+@command
+def cases(config: Config = CONFIG) -> int:
+    """List what waits for a person."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.cases(settings, tell))
+    return 0
+
+
+@cli.command()
+@command
+def migrate(config: Config = CONFIG) -> int:
+    """Bring the database's schema up to this release."""
+    from bot.configuration import load_settings
+    from bot.store import migrate as bring_up
+
+    settings = load_settings(config)
+    asyncio.run(bring_up(settings.store_url))
+    tell("The database is of this release.")
+    return 0
+
+
+@cli.command()
+@command
+def release(config: Config = CONFIG) -> int:
+    """Write the dialogs' versions.lock."""
+    from bot.assembly import parts
+    from bot.configuration import load_settings
+    from bot.releasing import release as write
+
+    changed = write(parts(load_settings(config)))
+    for file in changed:
+        tell(f"wrote {file}")
+    if not changed:
+        tell("Nothing is new.")
+    return 0
+
+
+@new.command("dialog")
+@command
+def new_dialog(name: str, config: Config = CONFIG) -> int:
+    """Write a dialog with texts, examples, service and transcript into the brand's folder."""
+    from bot.configuration import load_settings
+    from bot.dev.scaffold import new_dialog as write
+
+    for file in write(load_settings(config), name):
+        tell(f"wrote {file}")
+    tell(f"Now: python app.py transcripts --config {config}")
+    return 0
+
+
+@new.command("brand")
+@command
+def new_brand(name: str, folder: Annotated[Path, typer.Option(help="Where its folder goes.")] = Path()) -> int:
+    """Write a brand's folder: configuration, facts, look, texts."""
+    from bot.dev.scaffold import new_brand as write
+
+    for file in write(folder, name):
+        tell(f"wrote {file}")
+    tell(f"Now: python app.py run --config {folder / name / 'config.yml'}")
+    return 0
+
+
 if __name__ == "__main__":
     cli()

@@ -1,10 +1,13 @@
-"""Wires a whole site: store, engine, identity, web chat, pages, workers. Beside `app.py` the only module that knows all."""
+"""Wires a whole site: store, engine, identity, web chat, pages, workers.
+
+Beside `app.py` and `commands.py` the only module that knows all neighbours.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +29,12 @@ from bot.observe.counting import Counting
 from bot.ports import Channel, Identity, Recogniser, Store
 from bot.script.catalogue import Services
 from bot.secret import derive
-from bot.serving import RELOAD, Every, ParentGone, Process, Worker
-from bot.settings import Settings, WebChatChannel
+from bot.serving import RELOAD, Every, ParentGone, Process, Worker, answers
+from bot.settings import Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
 from bot.web.downloads import Downloads
-from bot.web.home import Welcome, one_host
+from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from dialogs.services import Files, Receipts
 
@@ -58,9 +61,9 @@ async def opened_store(settings: Settings, *, readonly: bool = False) -> Store:
         return await opening()
 
 
-def services(made: Parts, store: Store) -> Services:
+def services(made: Parts, store: Store, make: Callable[[Parts, str], Any] = assembly.from_factory) -> Services:
     """What dialogs act on: what the configuration names, and the receipts over the engine's own record."""
-    return assembly.services_of(made, {Receipts: EffectReceipts(store, made.settings.brand.id, made.texts)})
+    return assembly.services_of(made, {Receipts: EffectReceipts(store, made.settings.brand.id, made.texts)}, make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +92,13 @@ async def site(made: Parts, tell: Tell, *, dev: bool = False) -> AsyncIterator[S
 
 
 async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: list[bytes], *, dev: bool) -> Site:
-    settings, brand = made.settings, made.settings.brand_view
+    settings = made.settings
     drain = web.Drain()
     process = Process(drain, seconds=settings.server.drain)
     personas = assembly.personas_of(made)
     # Sessions are made by the web chat, and the web chat shows the login's links: the proof is bound afterwards.
-    proof = _Proof()
-    auth = Auth(
-        store=store,
-        clock=made.clock,
-        providers=_providers(settings, secrets[0]),
-        server_keys=[derive(one, "links") for one in secrets],
-        vault_keys=assembly.vault_keys(secrets),
-        public_url=settings.public_url,
-        brand=brand,
-        proof=proof,
-        settings=_auth_settings(settings),
-        locale=settings.texts.locales[0],
-    )
+    proof = Proof()
+    auth = auth_of(made, store, secrets, proof)
     offered = services(made, store)
     host, bridge = assembly.engine(
         made,
@@ -124,7 +116,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
     subapps = []
     if settings.identity.demo:
         subapps.append(("/idp", _demo_idp(made, personas, secrets[0]).app()))
-    welcome = _welcome(settings, personas)
+    welcome = welcome_of(settings, personas)
     app = web.build_app(
         routes=[
             *home_routes(welcome),
@@ -134,7 +126,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
             *web.static_routes(settings.brand_folder),
             *(_dev(made, store, traces) if traces is not None else []),
         ],
-        health=web.Health({"store": _store_check(store), "workers": process.workers}, drain=drain),
+        health=web.Health({"store": answers(store), "workers": process.workers}, drain=drain),
         drain=drain,
         https=settings.public_url.startswith("https://"),
         subapps=subapps,
@@ -196,7 +188,7 @@ async def _watch(made: Parts, process: Process) -> None:
     process.stop(RELOAD)
 
 
-class _Proof:
+class Proof:
     """The web chat's sessions, for the link pages and the downloads."""
 
     sessions: Any = None
@@ -209,6 +201,22 @@ class _Proof:
     async def same_browser(self, request: Request, address: Address) -> bool:
         """Whether the chat of this address is in the browser that asks."""
         return address.channel != "webchat" or await self.user_of(request) == address.user
+
+
+def auth_of(made: Parts, store: Store, secrets: list[bytes], proof: Proof) -> Auth:
+    settings = made.settings
+    return Auth(
+        store=store,
+        clock=made.clock,
+        providers=_providers(settings, secrets[0]),
+        server_keys=[derive(one, "links") for one in secrets],
+        vault_keys=assembly.vault_keys(secrets),
+        public_url=settings.public_url,
+        brand=settings.brand_view,
+        proof=proof,
+        settings=AuthSettings(**settings.identity.model_dump(exclude={"demo", "personas", "providers"})),
+        locale=settings.texts.locales[0],
+    )
 
 
 def _providers(settings: Settings, secret: bytes) -> list[ProviderSettings]:
@@ -236,10 +244,6 @@ def _listens(settings: Settings) -> str:
     return "127.0.0.1" if settings.server.host in ("0.0.0.0", "::", "localhost") else settings.server.host
 
 
-def _auth_settings(settings: Settings) -> AuthSettings:
-    return AuthSettings(**settings.identity.model_dump(exclude={"demo", "personas", "providers"}))
-
-
 def _demo_idp(made: Parts, personas: list[dict[str, str]], secret: bytes) -> DemoIdp:
     at = made.settings.public_url
     client = DemoClient("parley", derive(secret, "demo-idp").hex(), (f"{at}/link/callback/demo",), (f"{at}/chat",))
@@ -253,7 +257,7 @@ def _demo_idp(made: Parts, personas: list[dict[str, str]], secret: bytes) -> Dem
     )
 
 
-def _downloads(made: Parts, store: Store, identity: Identity, offered: Services, proof: _Proof) -> Downloads:
+def _downloads(made: Parts, store: Store, identity: Identity, offered: Services, proof: Proof) -> Downloads:
     async def open_file(ref: str, customer: str) -> bytes:
         body: bytes = await offered.get(Files).open_file(ref, customer)
         return body
@@ -272,7 +276,7 @@ def _webchat(
     *,
     dev: bool,
 ) -> WebChat:
-    settings, given = made.settings, made.settings.channels.webchat
+    settings = made.settings
     page = PageConfig(
         brand=settings.brand_view,
         locale=settings.texts.locales[0],
@@ -283,7 +287,7 @@ def _webchat(
     return WebChat(
         store=store,
         clock=made.clock,
-        settings=_webchat_settings(settings, given, secret),
+        settings=_webchat_settings(settings, secret),
         control=recogniser.control,
         links=auth.minter,
         files=downloads,
@@ -292,45 +296,17 @@ def _webchat(
     )
 
 
-def _webchat_settings(settings: Settings, given: WebChatChannel, secret: bytes) -> WebChatSettings:
+def _webchat_settings(settings: Settings, secret: bytes) -> WebChatSettings:
+    given = settings.channels.webchat
     return WebChatSettings(
         brand=settings.brand.id,
         secret=derive(secret, "webchat"),
-        bot_name=given.bot_name,
         public_url=settings.public_url,
-        origins=given.origins,
-        embed_origins=given.embed_origins,
         site_secrets=tuple(one.get_secret_value() for one in given.site_secrets),
-        session_days=given.session_days,
-        rate=given.rate,
-        burst=given.burst,
+        **given.model_dump(exclude={"enabled", "site_secrets"}),
     )
 
 
 def _dev(made: Parts, store: Store, traces: Traces) -> list[RouteDef]:
     folder = made.settings.brand_folder / "transcripts"
     return DevRoutes(store, traces, assembly.failures_of(made), partial(save_transcript, store, folder)).routes()
-
-
-def _store_check(store: Store) -> web.Check:
-    async def check() -> str:
-        await store.query("SELECT 1 AS one")
-        return "answers"
-
-    return check
-
-
-def _welcome(settings: Settings, personas: list[dict[str, str]]) -> Welcome:
-    at = settings.public_url
-    addresses = {"this page": f"{at}/"}
-    if settings.channels.webchat.enabled:
-        addresses = {"chat": f"{at}/chat", **addresses}
-    addresses["health"] = f"{at}/readyz"
-    return Welcome(
-        brand=settings.brand.name,
-        addresses=addresses,
-        starters=settings.brand.starters,
-        personas=[(one["name"], one["story"]) for one in personas],
-        theme=settings.brand_view["theme"],
-        locale=settings.texts.locales[0],
-    )

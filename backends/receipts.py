@@ -48,7 +48,13 @@ class EffectReceipts:
     it is nothing a customer would ask about."""
 
     def __init__(
-        self, store: Store, brand: str, texts: Wording, *, locale: str | None = None, channels: Mapping[str, str] = CHANNELS
+        self,
+        store: Store,
+        brand: str,
+        texts: Wording,
+        *,
+        locale: str | None = None,
+        channels: Mapping[str, str] = CHANNELS,
     ) -> None:
         self._store, self._brand, self._texts = store, brand, texts
         self._locale, self._channels = locale, channels

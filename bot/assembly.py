@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from bot.ports import Identity, Login
     from bot.script.scope import Host
 
+_PATHS = ("./", "../", "{parley}/")
+
 Tell = Callable[[str], None]
 
 
@@ -67,10 +69,10 @@ def dialog_packages(settings: Settings) -> list[str]:
     ]
 
 
-def _home(name: str, package: str) -> Path:
+def home_of(name: str, package: str) -> Path:
     """The folder a dialog package stands in."""
     found = module(name, package)
-    return Path(list(found.__path__)[0]) if hasattr(found, "__path__") else Path(str(found.__file__)).parent
+    return Path(next(iter(found.__path__))) if hasattr(found, "__path__") else Path(str(found.__file__)).parent
 
 
 def dialogs_of(settings: Settings, package: str) -> Dialogs:
@@ -80,7 +82,7 @@ def dialogs_of(settings: Settings, package: str) -> Dialogs:
     locked: dict[tuple[str, int], str] = {}
     for name in dialog_packages(settings):
         modules += modules_in(name, package)
-        home = _home(name, package)
+        home = home_of(name, package)
         if (home / "retired").is_dir():
             retired += modules_in(f"{name}.retired", package)
         locked.update(read_lock(home / "versions.lock"))
@@ -98,7 +100,7 @@ def dialogs_of(settings: Settings, package: str) -> Dialogs:
 
 def text_files(settings: Settings, package: str) -> dict[str, list[Path]]:
     """Each language's catalogue files: the engine's, each dialog package's, the brand's; later ones win."""
-    folders = [HOST, *(_home(name, package) / "text" for name in dialog_packages(settings))]
+    folders = [HOST, *(home_of(name, package) / "text" for name in dialog_packages(settings))]
     folders += [settings.brand_folder / "text", *(settings.at(folder) for folder in settings.texts.folders)]
     found: dict[str, list[Path]] = {}
     for locale in settings.texts.locales:
@@ -143,11 +145,18 @@ def recogniser_of(made: Parts, tell: Tell) -> Recogniser:
 # Services
 
 
-def services_of(made: Parts, shipped: Mapping[type[Any], Any]) -> Services:
-    """What dialogs act on: `shipped`, and over it each contract's factory, given its module's settings and the clock."""
+def from_factory(made: Parts, factory: str) -> Any:
+    """What a `module:function` makes of its module's settings and the clock."""
+    return named(factory, made.package)(backend_settings(made.settings, factory.partition(":")[0]), made.clock)
+
+
+def services_of(
+    made: Parts, shipped: Mapping[type[Any], Any], make: Callable[[Parts, str], Any] = from_factory
+) -> Services:
+    """What dialogs act on: `shipped`, and over it what each contract's factory makes."""
     instances = dict(shipped)
     for name, factory in made.settings.services.items():
-        instances[_contract(made, name)] = _made(made, factory)
+        instances[_contract(made, name)] = make(made, factory)
     return Services(instances)
 
 
@@ -167,15 +176,11 @@ def _contract(made: Parts, name: str) -> type[Any]:
     return found
 
 
-def _made(made: Parts, factory: str) -> Any:
-    return named(factory, made.package)(backend_settings(made.settings, factory.partition(":")[0]), made.clock)
-
-
 def backend_settings(settings: Settings, name: str) -> dict[str, Any]:
     """What is configured for a backend's module; values that begin with "./" or "{parley}" become absolute paths."""
     given = settings.backends.get(name, {})
     return {
-        key: str(settings.at(value)) if isinstance(value, str) and value.startswith(("./", "../", "{parley}/")) else value
+        key: str(settings.at(value)) if isinstance(value, str) and value.startswith(_PATHS) else value
         for key, value in given.items()
     }
 
@@ -207,7 +212,7 @@ def personas_of(made: Parts) -> list[dict[str, str]]:
     """Whom the demo sign-in page offers."""
     if not (made.settings.identity.demo and made.settings.identity.personas):
         return []
-    found = _made(made, made.settings.identity.personas)
+    found = from_factory(made, made.settings.identity.personas)
     return [{f: getattr(one, f) for f in ("sub", "name", "story", "customer_ref")} for one in found]
 
 

@@ -13,7 +13,8 @@ from typing import Protocol
 from aiohttp import web
 
 from bot.errors import ParleyError, Permanent
-from bot.web import Drain
+from bot.ports import Store
+from bot.web import Check, Drain
 
 log = logging.getLogger("parley.serving")
 
@@ -81,6 +82,16 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
     listening.setblocking(False)
     return listening
+
+
+def answers(store: Store) -> Check:
+    """The readiness check of a store."""
+
+    async def check() -> str:
+        await store.query("SELECT 1 AS one")
+        return "answers"
+
+    return check
 
 
 class Process:

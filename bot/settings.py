@@ -1,7 +1,7 @@
 """Every setting, typed. `config.yml` at the root of the tree holds each with its meaning and default.
 
-A value is taken from the environment first (`PARLEY_SERVER__PORT`, or `PARLEY_SECRET_FILE` naming a file that holds it),
-then from the configuration file, then from `brand.yml` in the brand's folder, then from the default here.
+A value is taken from the environment first (`PARLEY_SERVER__PORT`, or `PARLEY_SECRET_FILE` naming a file with it), then
+from the configuration file, then from `brand.yml` in the brand's folder, then from the default here.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from bot.settings import Settings
 
 
 class CallbackDesk:
-    """Implements `bot.ports.Handoff`. The case itself is written by the engine with the turn; `app.py cases` lists it."""
+    """Implements `bot.ports.Handoff`. The engine writes the case itself with the turn; `app.py cases` lists it."""
 
     def open(self, case: Case, now: datetime) -> Opened:
         """Nobody is there: the customer gets the reference, the phone number and the hours, and the dialog goes on."""

@@ -32,7 +32,8 @@ class Run:
         """Run one part; True if it passed."""
         print(f"\n== {name}", flush=True)
         began = time.monotonic()
-        passed = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL).returncode == 0
+        ended = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
+        passed = ended.returncode == 0
         self.parts.append((name, time.monotonic() - began, passed))
         return passed
 

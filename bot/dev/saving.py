@@ -14,7 +14,8 @@ from bot.ports import Store
 _INBOUND = "SELECT seq, kind, text, data FROM inbound WHERE conversation = :conversation ORDER BY seq"
 _OUTBOUND = "SELECT seq, body FROM outbound WHERE conversation = :conversation ORDER BY seq, n"
 _WHO = (
-    "SELECT p.customer_ref, c.state FROM conversation c LEFT JOIN person p ON p.id = c.person WHERE c.id = :conversation"
+    "SELECT p.customer_ref, c.state FROM conversation c LEFT JOIN person p ON p.id = c.person"
+    " WHERE c.id = :conversation"
 )
 
 

@@ -1,4 +1,4 @@
-"""Files for one chat: an opaque address, five minutes, never stored by a browser, streamed from whoever made the file."""
+"""Files for one chat: an opaque address, for five minutes, never stored by a browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,13 @@ class Downloads:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, identity: Identity, open_file: OpenFile, same_browser: SameBrowser, public_url: str
+        self,
+        store: Store,
+        clock: Clock,
+        identity: Identity,
+        open_file: OpenFile,
+        same_browser: SameBrowser,
+        public_url: str,
     ) -> None:
         self._store, self._clock, self._identity = store, clock, identity
         self._open, self._same_browser, self._public_url = open_file, same_browser, public_url

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.settings import Settings
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -33,6 +35,20 @@ class Welcome:
         if self.starters:
             said += ["Try typing:", *(f"  {starter}" for starter in self.starters)]
         return said
+
+
+def welcome_of(settings: Settings, personas: Sequence[Mapping[str, str]]) -> Welcome:
+    """What this configuration serves."""
+    at = settings.public_url
+    chat = {"chat": f"{at}/chat"} if settings.channels.webchat.enabled else {}
+    return Welcome(
+        brand=settings.brand.name,
+        addresses={**chat, "this page": f"{at}/", "health": f"{at}/readyz"},
+        starters=settings.brand.starters,
+        personas=[(one["name"], one["story"]) for one in personas],
+        theme=settings.brand_view["theme"],
+        locale=settings.texts.locales[0],
+    )
 
 
 def routes(welcome: Welcome) -> list[web.RouteDef]:
@@ -65,7 +81,7 @@ def page(welcome: Welcome) -> str:
 
 
 def one_host(public_url: str) -> Middleware:
-    """Send `localhost` to `127.0.0.1`, or the other way: sign-in links and cookies belong to one name of this machine."""
+    """Send `localhost` to `127.0.0.1`, or the other way: links and cookies belong to one name of this machine."""
     public = urlsplit(public_url)
 
     @web.middleware

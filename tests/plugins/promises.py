@@ -13,12 +13,12 @@ import pytest
 
 PROMISES = {
     "never-lost": "An acknowledged message is never lost, each is handled once, in order; under kill -9 too",
-    "turn-once": "State and replies of a turn are applied exactly once; delivery at least once, marked where unsure",
-    "effects-once": "An effect's key is saved before its call; done is said only of what was read back; unknown is said",
+    "turn-once": "State and replies of a turn are applied exactly once; delivery at least once, or marked",
+    "effects-once": "An effect's key is saved before its call; done means read back as done; what is unknown is said so",
     "private": "Nothing about an account is said in a chat that is not private, checked again at send time",
     "assured": "Below the needed assurance nothing executes; proof for a write is bound to exactly that action",
-    "silent": "After control passes to a person the bot says nothing; on return the dialog goes on where it was parked",
-    "human": "Human is honoured at every step of every dialog, on every channel, within 20 s even with the backend hung",
+    "silent": "After control passes to a person the bot says nothing; on return the dialog goes on",
+    "human": "Human is honoured at every step of every dialog, on every channel, in 20 s with the backend hung",
     "secret": "Tokens, codes and secrets never stand in logs, transcripts, dialog state, logged URLs or error texts",
 }
 """By a short name; the text is what the table shows."""

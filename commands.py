@@ -1,0 +1,134 @@
+"""What the command line does beside serving: checks, talking in the terminal, transcripts, the list of cases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import compose
+from bot import assembly, checking
+from bot.assembly import Parts, Tell
+from bot.checking import Found
+from bot.ports import Recogniser, Store
+from bot.settings import Settings
+from bot.store import open_store
+
+if TYPE_CHECKING:
+    from bot.dev.world import BrandWorld
+
+_OPEN_CASES = "SELECT reference, cause, origin, opened, summary FROM cases WHERE closed IS NULL ORDER BY opened"
+
+
+async def check(settings: Settings, tell: Tell) -> int:
+    """Look at every part; returns how many are wrong."""
+    made = assembly.parts(settings)
+    async with memory() as store:
+        looked = [
+            ("data folder", checking.of_data(settings)),
+            ("database", checking.of_database(settings, partial(compose.opened_store, readonly=True))),
+            ("dialogs", checking.of_dialogs(made)),
+            ("texts", checking.of_texts(made)),
+            ("services", checking.of_services(made, lambda: compose.services(made, store))),
+            ("understanding", checking.of_model(made, lambda line: None)),
+            ("channels", _channels_check(settings)),
+            ("identity", _identity_check(made, store)),
+        ]
+        wrong = await checking.run_checks(looked, tell)
+    assembly.close_backends(made)
+    return wrong
+
+
+@asynccontextmanager
+async def memory() -> AsyncIterator[Store]:
+    """An empty store, for what only wants one to be there."""
+    store = await open_store("sqlite://:memory:")
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _channels_check(settings: Settings) -> checking.Check:
+    async def look() -> Found:
+        on = settings.channels.webchat.enabled
+        wrong = () if on else ("No channel is enabled: nobody can write.",)
+        return Found("channels", f"webchat at {settings.public_url}/chat" if on else "none", wrong)
+
+    return look
+
+
+def _identity_check(made: Parts, store: Store) -> checking.Check:
+    async def look() -> Found:
+        settings = made.settings
+        if not settings.identity.demo and not settings.identity.providers:
+            empty = "identity.providers is empty: nobody can sign in. Name one, or set demo: true."
+            return Found("identity", "", (empty,))
+        secrets = assembly.secrets_of(settings)
+        problems = await compose.auth_of(made, store, secrets, compose.Proof()).check()
+        problems.pop("demo", None)  # It is served by the running process itself.
+        wrong = tuple(f"{name}: {problem}" for name, problem in problems.items() if problem)
+        names = [*problems, *(["demo sign-in (for trying out, never for customers)"] if settings.identity.demo else [])]
+        return Found("identity", ", ".join(names), wrong)
+
+    return look
+
+
+async def _world_of(settings: Settings, tell: Tell) -> Callable[[Sequence[str]], BrandWorld]:
+    from bot.dev.world import BrandWorld
+    from bot.testing.clock import SetClock
+
+    recogniser = await asyncio.to_thread(assembly.recogniser_of, assembly.parts(settings, SetClock()), tell)
+    return lambda given: BrandWorld(settings, given, recogniser, compose.services)
+
+
+async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> None:
+    """Talk in the terminal until the customer has had enough."""
+    from bot.dev.chat import Terminal, keyboard
+    from bot.dev.world import BRAND_DATA
+    from bot.testing.clock import SetClock
+
+    world = (await _world_of(settings, tell))([BRAND_DATA])
+
+    def learn() -> Recogniser:
+        return assembly.recogniser_of(assembly.parts(settings, SetClock()), tell)
+
+    try:
+        terminal = Terminal(settings, world, learn, tell)
+        await terminal.talk(keyboard(), reload=reload)
+        if record:
+            tell(f"wrote {terminal.record(record)}")
+    finally:
+        await world.close()
+
+
+async def transcripts(settings: Settings, files: Sequence[Path], tell: Tell, *, rewrite: bool) -> int:
+    """Play transcripts (by default the brand's own); returns how many cases differ."""
+    from bot.testing import run_files
+
+    files = files or sorted((settings.brand_folder / "transcripts").glob("*.md"))
+    if not files:
+        tell(f"There is no transcript in {settings.brand_folder}/transcripts.")
+        return 0
+    world = await _world_of(settings, tell)
+    return await run_files(files, lambda case: world(case.given), rewrite=rewrite, tell=tell)
+
+
+async def cases(settings: Settings, tell: Tell) -> None:
+    """List the open cases; reads beside a running process."""
+    store = await compose.opened_store(settings, readonly=True)
+    try:
+        rows = await store.query(_OPEN_CASES)
+    finally:
+        await store.close()
+    for row in rows:
+        opened = datetime.fromtimestamp(row["opened"], UTC)
+        tell(f"{row['reference']}  {opened:%Y-%m-%d %H:%M} UTC  {row['cause']}, by {row['origin']}")
+        for line in str(row["summary"]).splitlines():
+            tell(f"    {line}")
+    if not rows:
+        tell("Nobody waits for a person.")
