@@ -9,7 +9,7 @@ from aiohttp import web
 from auth.keys import hashed
 from auth.ledger import Txn
 from auth.pages.proof import WebProof
-from auth.settings import origin, secure
+from auth.settings import origin
 
 PIN_LIFE = 3600
 """Seconds the pin lives in the browser; a sign-in itself lives much shorter."""
@@ -18,12 +18,11 @@ PIN_LIFE = 3600
 class Browser:
     """Reads and sets what ties a page to one browser."""
 
-    __slots__ = ("_https", "_name", "_origin", "_proof", "_secure")
+    __slots__ = ("_https", "_name", "_origin", "_proof")
 
     def __init__(self, public_url: str, proof: WebProof) -> None:
         self._origin = origin(public_url)
         self._https = public_url.startswith("https://")
-        self._secure = secure(public_url)
         # The __Host- prefix needs https; browsers do not agree on it for loopback http.
         self._name = "__Host-link" if self._https else "link"
         self._proof = proof
@@ -55,15 +54,12 @@ class Browser:
         return None if user is None else user == txn.user_id
 
     def same_site(self, request: web.Request) -> bool:
-        """Whether a form was sent by our own page.
+        """Whether nothing says that a form was sent by another site's page; the form's token is checked besides.
 
-        Under `Referrer-Policy: no-referrer` browsers send `Origin: null` even then, so `Sec-Fetch-Site` decides; it is
-        absent only where the address is not trustworthy (plain http on a network), or the browser is old.
+        Under `Referrer-Policy: no-referrer` browsers send `Origin: null` even from our own page, so `Sec-Fetch-Site`
+        decides. Browsers from before 2023 may send neither: there the token and the Lax cookies are all there is.
         """
         sent = request.headers.get("Origin")
         if sent not in (None, "null"):
             return sent == self._origin
-        site = request.headers.get("Sec-Fetch-Site")
-        if site is not None:
-            return site == "same-origin"
-        return not self._secure
+        return request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"

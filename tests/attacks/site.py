@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from http.cookies import Morsel
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
-from aiohttp import ClientSession, CookieJar, web
+from aiohttp import ClientSession, DummyCookieJar, web
 from aiohttp.test_utils import TestServer, unused_port
 from cryptography.fernet import Fernet
+from yarl import URL
 
 from auth import Auth, AuthSettings, ProviderSettings
 from auth.demo_idp import DemoClient, DemoIdp, Faults
@@ -83,13 +85,17 @@ class Page:
 
 
 class Browser:
-    """Cookies, redirects and the headers a real one sends. `user` is whose chat it has open."""
+    """Cookies, redirects and the headers a real one sends. `user` is whose chat it has open.
 
-    def __init__(self, origin: str, session: ClientSession, user: str | None) -> None:
+    What is public at `origin` answers at `inside`, as behind a proxy.
+    """
+
+    def __init__(self, origin: str, inside: str, session: ClientSession, user: str | None) -> None:
         self.origin = origin
+        self.inside = inside
         self.session = session
-        if user:
-            self.session.cookie_jar.update_cookies({"chat": user})
+        self.cookies: dict[str, str] = {"chat": user} if user else {}
+        self.set: dict[str, Morsel[str]] = {}
 
     async def get(self, url: str, *, agent: str = "Mozilla/5.0") -> Page:
         return await self._go("GET", url, None, {"User-Agent": agent}, True)
@@ -112,8 +118,13 @@ class Browser:
     ) -> Page:
         hops: list[str] = []
         for _ in range(10):
-            async with self.session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+            assert url.startswith(self.origin), url
+            at = URL(self.inside + url[len(self.origin) :], encoded=True)
+            sent = {**headers, "Cookie": self._cookies()}
+            async with self.session.request(method, at, data=data, headers=sent, allow_redirects=False) as answer:
                 page = Page(answer.status, url, await answer.text(), dict(answer.headers), hops)
+                self.set.update(answer.cookies)
+                self.cookies.update({name: one.value for name, one in answer.cookies.items()})
             location = page.headers.get("Location")
             if not location or not follow:
                 return page
@@ -123,16 +134,20 @@ class Browser:
                 return page
         raise AssertionError("redirected in circles")
 
+    def _cookies(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
+
 
 class Site:
     """Everything a test needs to attack."""
 
-    def __init__(self, store: Store, clock: HandClock, auth: Auth, idp: DemoIdp, origin: str) -> None:
+    def __init__(self, store: Store, clock: HandClock, auth: Auth, idp: DemoIdp, origin: str, inside: str) -> None:
         self.store = store
         self.clock = clock
         self.auth = auth
         self.idp = idp
         self.origin = origin
+        self.inside = inside
         self.sessions: list[ClientSession] = []
         self.ops = 0
 
@@ -141,9 +156,9 @@ class Site:
         return self.idp.faults
 
     def browser(self, user: str | None = "dl_ana") -> Browser:
-        session = ClientSession(cookie_jar=CookieJar(unsafe=True))
+        session = ClientSession(cookie_jar=DummyCookieJar())
         self.sessions.append(session)
-        return Browser(self.origin, session, user)
+        return Browser(self.origin, self.inside, session, user)
 
     def address(self, user: str = "dl_ana", channel: str = "webchat") -> Address:
         return Address("larkspur", channel, channel, user)
@@ -212,12 +227,13 @@ class Site:
 
 @asynccontextmanager
 async def site(
-    *, settings: AuthSettings | None = None, store: Store | None = None, **provider: Any
+    *, settings: AuthSettings | None = None, store: Store | None = None, public: str = "", **provider: Any
 ) -> AsyncIterator[Site]:
     """The site on a free port; closes its browsers with it."""
     clock = HandClock()
     port = unused_port()
-    origin = f"http://127.0.0.1:{port}"
+    inside = f"http://127.0.0.1:{port}"
+    origin = public or inside
     held = store or open_sqlite(":memory:", clock=clock, log_channels=frozenset({"webchat"}))
     brand = {"name": "Larkspur", "phone": "0800 000 111", "theme": "", "logo": ""}
     idp = DemoIdp(
@@ -227,7 +243,14 @@ async def site(
         clock=clock,
         brand=brand,
     )
-    chosen = {"scopes": ("openid", "offline_access"), "allowed_algs": ("ES256", "RS256"), "timeout": 2.0, **provider}
+    chosen: dict[str, Any] = {
+        "scopes": ("openid", "offline_access"),
+        "allowed_algs": ("ES256", "RS256"),
+        "timeout": 2.0,
+        **provider,
+    }
+    if public:
+        chosen["back_channel"] = f"{inside}/idp"
     auth = Auth(
         store=held,
         clock=clock,
@@ -244,7 +267,7 @@ async def site(
     app.add_subapp("/idp", idp.app())
     server = TestServer(app, host="127.0.0.1", port=port)
     await server.start_server(access_log=None)
-    here = Site(held, clock, auth, idp, origin)
+    here = Site(held, clock, auth, idp, origin, inside)
     try:
         yield here
     finally:

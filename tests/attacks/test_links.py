@@ -55,7 +55,7 @@ async def test_01_another_chats_session_at_the_return(here: Site) -> None:
     browser = here.browser()
     _, url = await here.begin()
     back = await to_return(here, browser, url)
-    browser.session.cookie_jar.update_cookies({"chat": "dl_other"})
+    browser.cookies["chat"] = "dl_other"
     page = await browser.get(back)
     assert page.heading == "This link belongs to another browser"
     await nothing_linked(here)
@@ -342,6 +342,7 @@ async def test_42_pages_cannot_be_framed_or_stored(here: Site) -> None:
         ("right", {"Sec-Fetch-Site": "cross-site"}),
         ("right", {"Sec-Fetch-Site": "same-site"}),
         ("right", {"Origin": "https://evil.example"}),
+        ("right", {"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"}),
         ("other", {}),
     ],
 )
@@ -360,10 +361,20 @@ async def test_42_forged_form(here: Site, token: str, headers: dict[str, str]) -
     assert ("link.refused", "form") in await here.audited()
 
 
+async def test_42_a_browser_that_says_nothing_of_its_origin_is_held_to_the_form_token(here: Site) -> None:
+    browser = here.browser()
+    _, url = await here.begin()
+    form = await browser.get(url)
+    page = await browser._go("POST", form.action, {"token": "A" * 43, "act": "yes"}, {}, True)
+    assert page.heading == "Please open this again"
+    page = await browser._go("POST", form.action, {"token": form.token, "act": "yes"}, {}, True)
+    assert page.heading == "Who are you today?"
+
+
 async def test_45_a_new_login_is_always_asked_for(here: Site) -> None:
     browser = await here.link("dl_ana", "ana")
     # Ana is still signed in at the provider; somebody else at the same computer links their own chat.
-    browser.session.cookie_jar.update_cookies({"chat": "dl_tom"})
+    browser.cookies["chat"] = "dl_tom"
     _, url = await here.begin("dl_tom")
     login: Page = await browser.press(await browser.get(url))
     assert login.heading == "Who are you today?"

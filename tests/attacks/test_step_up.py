@@ -29,10 +29,10 @@ async def test_23_step_up_by_another_person(here: Site) -> None:
 
 async def test_23_a_fresh_login_of_another_person_in_this_browser(here: Site) -> None:
     browser = await here.link("dl_ana", "ana")
-    browser.session.cookie_jar.update_cookies({"chat": "dl_tom"})
+    browser.cookies["chat"] = "dl_tom"
     await here.link("dl_tom", "tom", browser)
     # Tom's login is now the browser's; Ana's chat must not be approved by it.
-    browser.session.cookie_jar.update_cookies({"chat": "dl_ana"})
+    browser.cookies["chat"] = "dl_ana"
     _, url = await here.begin_step_up("dl_ana")
     page = await browser.get(url)
     assert ">Sign in and approve<" in page.text

@@ -31,7 +31,7 @@ async def test_37_no_secret_in_database_or_logs(here: Site, caplog: pytest.LogCa
     await here.approve(browser)
     query = parse_qs(urlsplit(back).query)
     [blob] = await here.store.query("SELECT link, ciphertext FROM token_blob")
-    pins = [cookie.value for cookie in browser.session.cookie_jar if cookie.key == "link"]
+    pins = [browser.cookies["link"]]
     secrets = [
         here.path(url).rsplit("/", 1)[1],
         query["state"][0].split(".")[1],

@@ -90,6 +90,21 @@ async def test_an_older_login_signs_in_again_and_approves_with_the_same_tap(open
         assert (await here.signals())[-1]["outcome"]["status"] == "approved"
 
 
+async def test_behind_a_proxy_that_speaks_https() -> None:
+    async with site(public="https://chat.example") as here:
+        browser = await here.link()
+        pin = browser.set["__Host-link"]
+        assert [pin[name] for name in ("secure", "httponly", "samesite", "path", "domain")] == [
+            True,
+            True,
+            "Lax",
+            "/",
+            "",
+        ]
+        assert browser.set["demo-idp"]["secure"]
+        await here.consume(await here.approve(browser), await here.standing())
+
+
 async def test_everything_that_ends_a_link(opened: Open) -> None:
     async with opened() as here:
         browser = await here.link("dl_ana", "ana")
