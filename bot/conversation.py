@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.bridge import Bridge, Stack
-from bot.model import Assurance, Inbound, Outbound, Parse
-from bot.ports import Sql
+from bot.model import Assurance, Control, Inbound, Outbound, Parse
 from bot.routing import Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, fold, yes_no
-from bot.script.cases import open_for, title
+from bot.script.cases import leave_effects, title
 from bot.script.catalogue import parameters
 from bot.script.frame import Frame, answers, awaited, stop_waiting
 from bot.script.scope import Decision, Feed, Scope, Waiting
@@ -54,10 +53,14 @@ class Conversation:
         scope = self.scope
         self.context = self.bridge.context(scope)
         inbound = scope.claim.inbound
+        control = scope.host.recogniser.control(inbound.text, scope.locale) if inbound.kind == "message" else None
+        if control is None:
+            scope.control = scope.claim.control
         if redelivered:
-            await self._drive()
+            if scope.claim.party == "bot":
+                await self._drive()
         elif inbound.kind in _CUSTOMER:
-            await self._customer(inbound)
+            await self._customer(inbound, control)
         elif inbound.kind == "signal":
             await self._signal(inbound)
         elif inbound.kind == "timer":
@@ -68,14 +71,11 @@ class Conversation:
 
     # Customers
 
-    async def _customer(self, inbound: Inbound) -> None:
-        scope, claim = self.scope, self.scope.claim
-        if claim.party == "agent":
+    async def _customer(self, inbound: Inbound, control: Control | None) -> None:
+        scope = self.scope
+        if scope.claim.party == "agent":
             scope.trace["route"] = "agent holds it"
             return
-        control = scope.host.recogniser.control(inbound.text, scope.locale) if inbound.kind == "message" else None
-        if control is None:
-            scope.control = claim.control
         expired = bool(self.stacks) and control is None and self._expire()
         offered = self._offered(inbound)
         if control is not None:
@@ -98,7 +98,7 @@ class Conversation:
         scope, stack = self.scope, self.stacks[-1]
         kind = inbound.kind if inbound.kind in ("press", "file") else "message"
         scope.feed = Feed(
-            kind,  # type: ignore[arg-type]
+            kind,
             inbound.text,
             str(inbound.data.get("nonce", "")),
             bool(inbound.data.get("edited")),
@@ -395,14 +395,4 @@ class Conversation:
                 scope.changes.extend(
                     scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
                 )
-            if entry["s"] == "i":
-                self._leave_effect(instance.id, frame, entry)
-
-    def _leave_effect(self, dialog: str, frame: Frame, entry: dict[str, Any]) -> None:
-        scope = self.scope
-        scope.changes.append(
-            Sql("UPDATE effect SET status = 'unknown' WHERE key = :key AND status = 'intent'", {"key": entry["key"]})
-        )
-        summary = f"{title(scope, dialog)} was left while {frame['w']} was not settled."
-        case = open_for(scope, "effect_unsettled", about={"effect": entry["key"]}, op=frame["op"], summary=summary)
-        scope.tell("host.effect-unknown", reference=case.reference)
+            leave_effects(scope, instance.id, frame)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from bot.bridge import Bridge
 from bot.conversation import Conversation
-from bot.errors import Conflict, Fenced, NewerJournal, StoreUnavailable
+from bot.errors import Conflict, Fenced, NewerJournal, Permanent, StoreUnavailable
 from bot.ports import Claim
 from bot.routing import Thresholds
 from bot.script.cases import open_for
@@ -20,6 +20,10 @@ log = logging.getLogger("parley.turn")
 
 RELEASE = 1
 """This engine's release: states that need a later one are left to later workers."""
+
+
+class Deadly(Permanent):
+    """An inbound has ended its worker every time it was tried."""
 
 
 class TurnObserver(Protocol):
@@ -106,6 +110,8 @@ class Turns:
     async def one(self, claim: Claim) -> Claim | None:
         """Run one turn; returns the next inbound's claim, if one waits. Never raises for what one turn does."""
         begun = time.perf_counter()
+        if claim.tries >= self.host.limits.poison:
+            return await self._failed(claim, Deadly(f"tried {claim.tries} times"))
         scope, conversation = self._open(claim)
         try:
             redelivered = conversation.load()

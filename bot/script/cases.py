@@ -11,7 +11,7 @@ import msgspec
 from bot.errors import UnknownText
 from bot.ports import Case, Opened, Sql
 from bot.script.drive import Drive
-from bot.script.frame import answers
+from bot.script.frame import Frame, answers, op_id, unsettled
 from bot.script.scope import Scope
 from bot.script.values import digest, to_plain
 
@@ -69,6 +69,18 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     scope.audit("case.opened", id, cause=cause)
     scope.case_id = id
     return OpenedCase(reference, opened)
+
+
+def leave_effects(scope: Scope, dialog: str, frame: Frame) -> None:
+    """A dialog is left for good: whatever it began and did not settle goes to a person, and the customer is told."""
+    for name, entry in unsettled(frame).items():
+        scope.changes.append(
+            Sql("UPDATE effect SET status = 'unknown' WHERE key = :key AND status = 'intent'", {"key": entry["key"]})
+        )
+        summary = f"{title(scope, dialog)} was left while {name} was not settled."
+        about = {"effect": entry["key"]}
+        case = open_for(scope, "effect_unsettled", about=about, op=op_id(frame, name), summary=summary)
+        scope.tell("host.effect-unknown", reference=case.reference)
 
 
 async def open_reference(scope: Scope, cause: str, about: Any) -> str | None:

@@ -61,6 +61,11 @@ def effects_done(frame: Frame) -> bool:
     return any(isinstance(e, dict) and "key" in e for e in frame["j"].values())
 
 
+def unsettled(frame: Frame) -> dict[str, Any]:
+    """The effects that were begun and whose outcome is not known yet: their entries by name."""
+    return {name: e for name, e in frame["j"].items() if isinstance(e, dict) and e.get("s") == "i"}
+
+
 def answers(frame: Frame) -> dict[str, Any]:
     """The answers given so far, by question name; never a confirmation, never a secret."""
     return {

@@ -70,17 +70,18 @@ def canonical(arguments: Mapping[str, Any]) -> bytes:
 
 def error_to_plain(error: DomainError) -> dict[str, Any]:
     """A domain error as its name and declared fields."""
-    kind = type(error)
+    kind: Any = type(error)
     fields = {name: getattr(error, name) for name in _hints(kind) if hasattr(error, name)}
     return {"t": f"{kind.__module__}:{kind.__qualname__}", "f": to_plain(fields, kind.__name__)}
 
 
 def error_from_plain(plain: Mapping[str, Any]) -> DomainError:
     """The domain error again, by its declared field types."""
-    kind = _error_kind(plain["t"])
+    kind: Any = _error_kind(plain["t"])
     hints = _hints(kind)
     fields = {name: from_plain(value, hints.get(name, Any), plain["t"]) for name, value in plain["f"].items()}
-    return kind(**fields)
+    made: DomainError = kind(**fields)
+    return made
 
 
 def _error_kind(name: str) -> type[DomainError]:

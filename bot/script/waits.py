@@ -8,7 +8,7 @@ from typing import Any
 from bot.errors import NotPlain, StepUpRefused
 from bot.model import Link, Outbound, Standing
 from bot.ports import Begun
-from bot.script.cases import open_case, open_reference
+from bot.script.cases import leave_effects, open_case, open_reference
 from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
 from bot.script.drive import Drive, put_private
 from bot.script.frame import new_frame, op_id, stop_waiting, wait_for
@@ -56,6 +56,7 @@ def _admit(run: Drive, customer: str, entry: Any) -> Step | None:
         if entry["s"] == "d" and entry["r"].get("status") == "linked" and "told" not in entry:
             scope.tell("host.linked", ending=customer[-2:])
     if frame.get("who") not in (None, customer):
+        leave_effects(scope, run.spec.id, frame)
         scope.tell("host.other-customer")
         begun = new_frame(
             version=frame["v"], code=frame["h"], run=digest(frame["run"], customer)[:16], args=frame["args"], guesses={}
@@ -104,6 +105,7 @@ def _not_signed_in(run: Drive, status: str) -> Step:
     text = f"host.sign-in-{status if status in known else 'failed'}"
     again = () if scope.nested else (scope.offer("host.sign-in-retry", run.spec.id, run.frame["args"]),)
     scope.put(Outbound(scope.text(text), choices=again))
+    leave_effects(scope, run.spec.id, run.frame)
     return Ended(None)
 
 
