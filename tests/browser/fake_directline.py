@@ -60,6 +60,7 @@ class FakeDirectLine:
     dev: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
     _sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    _listening: asyncio.Event = field(default_factory=asyncio.Event)
     _streams: dict[str, int] = field(default_factory=dict)
     _runner: web.AppRunner | None = None
     _port: int = 0
@@ -85,11 +86,16 @@ class FakeDirectLine:
         if self._runner:
             await self._runner.cleanup()
 
+    async def heard(self) -> None:
+        """Wait until a page listens: what is not in the log, typing, reaches nobody before."""
+        await asyncio.wait_for(self._listening.wait(), 8)
+
     async def drop(self) -> None:
         """Close every socket, as a restart would."""
         for socket in self._sockets:
             await socket.close()
         self._sockets.clear()
+        self._listening.clear()
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._faulty()])
@@ -163,6 +169,7 @@ class FakeDirectLine:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets[:] = [socket]
+        self._listening.set()
         await socket.send_str("")
         if self.log[after:]:
             await self._send(socket, self.log[after:])

@@ -157,7 +157,7 @@ async def test_all_script_of_the_page_is_at_most_25_kb_gzipped(visit: Open, serv
     for name in scripts:
         total += len(gzip.compress(await (await page.request.get(name)).body(), 9))
     assert foreign == []
-    assert len(scripts) == 6
+    assert len(scripts) == 7
     assert 8_000 < total <= 25_000
 
 
@@ -233,6 +233,7 @@ async def test_typing_shows_and_passes(visit: Open, server: FakeDirectLine) -> N
     page = await visit()
     await server.say("Hello.")
     await expect(bubbles(page, "bot")).to_have_count(1)
+    await server.heard()
     await server.push({"type": "typing"})
     await expect(page.locator(".dots")).to_be_visible()
     await expect(page.locator(".dots")).to_have_count(0, timeout=7_000)
@@ -291,7 +292,7 @@ async def test_rows_stand_in_the_logs_order_with_days_and_speakers(visit: Open, 
     await expect(page.locator(".said.person .bubble")).to_have_text("Hello, I’m Priya.")
     await expect(page.locator(".card-title")).to_have_text(["October bill", "October bill", "September bill"])
     await expect(page.locator("a.file")).to_contain_text("October.pdf (48 kB)")
-    await expect(page.locator(".link.over")).to_contain_text("no longer valid")
+    await expect(page.locator(".link.over")).to_contain_text("has been used, or is too old")
     await expect(page.locator("a.link")).to_have_count(1)
     order = await page.evaluate("""async () => {
         const { Log } = await import("/chat/assets/log.js");
@@ -437,6 +438,7 @@ async def test_two_tabs_of_one_chat_both_go_on(visit: Open, server: FakeDirectLi
 
 async def test_a_dead_socket_is_found_out(visit: Open, server: FakeDirectLine) -> None:
     page = await visit()
+    await server.heard()
     server.mute = True
     await write(page, "hello?")
     await server.say("I hear you.")
@@ -589,6 +591,7 @@ async def test_a_reader_further_up_is_left_there_and_told(visit: Open, server: F
 async def test_reduced_motion_and_forced_colours(visit: Open, server: FakeDirectLine) -> None:
     await converse(server)
     page = await visit(reduced_motion="reduce", forced_colors="active")
+    await server.heard()
     await server.push({"type": "typing"})
     dot = page.locator(".dots i").first
     await expect(dot).to_be_visible()
@@ -620,6 +623,7 @@ async def test_axe_finds_nothing(visit: Open, server: FakeDirectLine, scheme: st
     await write(page, "this one fails")
     await expect(page.locator(".said.refused")).to_be_visible()
     await page.get_by_label("Your message").fill("x" * 4_100)
+    await server.heard()
     await server.push({"type": "typing"})
     await expect(page.locator(".dots")).to_be_visible()
     for top in (0, 400, 10_000):
@@ -641,6 +645,19 @@ async def test_a_wide_window_keeps_the_chat_and_it_goes_on_by_itself(visit: Open
     assert await other.evaluate("window.opener === null")
     await server.say("Done. Your reference is DD-7781.")
     await expect(bubbles(page, "bot").last).to_have_text("Done. Your reference is DD-7781.", timeout=1_000)
+
+
+async def test_a_used_link_is_shown_as_over_once_the_chat_has_gone_on(visit: Open, server: FakeDirectLine) -> None:
+    link = {"title": "Approve", "url": "/approve", "expired": False}
+    said = await server.say("Approve.", attachments=[{"contentType": "application/vnd.parley.link", "content": link}])
+    page = await visit()
+    await expect(page.locator("a.link")).to_have_count(1)
+    link["expired"] = True
+    assert server.log == [said]
+    await server.say("Done.")
+    await expect(page.locator(".link.over")).to_contain_text("Approve")
+    await expect(page.locator("a.link")).to_have_count(0)
+    await expect(bubbles(page, "bot")).to_have_text(["Approve.", "Done."])
 
 
 async def test_a_narrow_window_goes_there_and_back(visit: Open, server: FakeDirectLine) -> None:

@@ -2,6 +2,7 @@
 import { LitElement, html, nothing, repeat } from "/ui/vendor/lit.min.js";
 import { day, icon, message } from "/ui/parts.js";
 import { Connection } from "./connection.js";
+import { banner, counter, dots, header, intro, telephone } from "./frame.js";
 import { Log } from "./log.js";
 import { words } from "./words.js";
 
@@ -29,6 +30,7 @@ class ParleyChat extends LitElement {
   #asked = 0;
   #typingTimer = 0;
   #answerTimer = 0;
+  #linkTimer = 0;
   #stuck = true;
 
   constructor() {
@@ -61,13 +63,29 @@ class ParleyChat extends LitElement {
   #take(activities, history) {
     const fresh = this.#log.add(activities).filter((one) => one.from?.role !== "user");
     if (!history) {
-      if (fresh.length) this.#answered();
+      if (fresh.length) this.#news(fresh.length);
       else if (activities.some((one) => one.type === "typing" && one.from?.role !== "user")) this.#dots(5_000);
-      if (fresh.length && (!this.#stuck || document.hidden)) this.unread += fresh.length;
-      if (fresh.length && EMBEDDED) window.parent.postMessage({ parley: "said", n: fresh.length }, "*");
     }
     this.#title();
     this.requestUpdate();
+  }
+
+  #news(n) {
+    this.#answered();
+    this.#links();
+    if (!this.#stuck || document.hidden) this.unread += n;
+    if (EMBEDDED) window.parent.postMessage({ parley: "said", n }, "*");
+  }
+
+  /** An answer may mean that a link before it has been used: it is looked up again, and shown as over. */
+  #links() {
+    const first = this.#log.firstLink;
+    if (first === undefined) return;
+    clearTimeout(this.#linkTimer);
+    this.#linkTimer = setTimeout(async () => {
+      this.#log.renew(await this.connection.again(first - 1).catch(() => []));
+      this.requestUpdate();
+    }, 400);
   }
 
   #connected(state) {
@@ -132,6 +150,16 @@ class ParleyChat extends LitElement {
     if (Date.now() - this.#asked < 3_000) return; // a double click asks once
     this.#asked = Date.now();
     this.#say(this.t("person"));
+  }
+
+  #starter(text) {
+    this.#say(text);
+    this.#box.focus(); // the pressed starter goes away, and the focus must not go with it
+  }
+
+  #skip(event) {
+    event.preventDefault();
+    this.#box.focus();
   }
 
   #submit(event) {
@@ -214,51 +242,34 @@ class ParleyChat extends LitElement {
   }
 
   render() {
+    const { t, config: { brand, starters } } = this;
+    const room = LIMIT - this.draft.length;
     return html`
-      <a class="skip" href="#composer" @click=${(event) => { event.preventDefault(); this.#box.focus(); }}>${this.t("skip")}</a>
-      ${this.#header()}
+      <a class="skip" href="#composer" @click=${this.#skip}>${t("skip")}</a>
+      ${header({ t, brand, person: () => this.#person() })}
       <main class="middle">
-        <div class="log" role="log" aria-live="polite" aria-label=${this.t("log")} aria-busy=${String(!this.ready)}
+        <div class="log" role="log" aria-live="polite" aria-label=${t("log")} aria-busy=${String(!this.ready)}
           tabindex="0" @scroll=${this.#scrolled}>
-          <div class="rows">${this.#intro()}${this.#rows()}</div>
-          ${this.typing ? this.#typing() : nothing}
-          ${this.late ? html`<p class="late">${this.t("slow")}</p>` : nothing}
+          ${intro({ t, starters: this.ready && this.#log.empty ? starters : [], start: (text) => this.#starter(text) })}
+          <div class="rows">${this.#rows()}</div>
+          ${this.typing ? dots() : nothing}
+          ${this.late ? html`<p class="late">${t("slow")}</p>` : nothing}
         </div>
-        ${this.unread ? html`<button type="button" class="latest" @click=${this.#down}>${icon("down")}${this.t("latest")}</button>` : nothing}
-        ${this.#banner()}
+        ${this.unread ? html`<button type="button" class="latest" @click=${this.#down}>${icon("down")}${t("latest")}</button>` : nothing}
+        ${banner(this)}
       </main>
-      ${this.#composer()}
+      <footer class="bottom">
+        <form class="composer" id="composer" @submit=${this.#submit}>
+          <label class="hidden" for="text">${t("composer")}</label>
+          <textarea id="text" rows="1" placeholder=${t("placeholder")} enterkeyhint="send" autocomplete="off"
+            aria-describedby="room" aria-invalid=${String(room < 0)} @input=${this.#typed} @keydown=${this.#key}></textarea>
+          <button type="submit" class="send" aria-disabled=${String(room < 0 || !this.draft.trim())}>${icon("send")}<span class="hidden">${t("send")}</span></button>
+        </form>
+        ${counter({ t, room, near: NEAR, number: this.#number })}
+        ${telephone({ t, brand })}
+      </footer>
       <p class="hidden" role="status">${this.notice}</p>
     `;
-  }
-
-  #header() {
-    const { brand } = this.config;
-    return html`<header class="top">
-      ${brand.logo ? html`<img class="logo" src=${brand.logo} alt="" width="40" height="40">` : nothing}
-      <div class="name"><h1>${brand.name}</h1><p>${this.t("assistant")}</p></div>
-      <button type="button" class="person" @click=${this.#person} title=${[brand.phone, brand.hours].filter(Boolean).join(", ") || nothing}>
-        ${icon("person")}<span>${this.t("person")}</span>
-      </button>
-    </header>`;
-  }
-
-  #intro() {
-    return html`<section class="intro" aria-label=${this.t("assistant")}>
-      <h2>${this.t("welcome")}</h2>
-      <p>${this.t("intro")}</p>
-      <p class="kept">${this.t("kept")}</p>
-      ${this.ready && this.#log.empty
-        ? html`<div class="choices" role="group" aria-label=${this.t("starters")}>
-            ${this.config.starters.map((text) => html`<button type="button" class="choice" @click=${() => this.#starter(text)}>${text}</button>`)}
-          </div>`
-        : nothing}
-    </section>`;
-  }
-
-  #starter(text) {
-    this.#say(text);
-    this.#box.focus(); // the pressed starter goes away, and the focus must not go with it
   }
 
   #rows() {
@@ -269,38 +280,7 @@ class ParleyChat extends LitElement {
     return repeat(this.#log.rows(), (row) => row.key, (row) => (row.kind === "day" ? day(row.at, options) : message(row, options)));
   }
 
-  #typing() {
-    return html`<div class="said bot first last typing" aria-hidden="true"><p class="bubble dots"><i></i><i></i><i></i></p></div>`;
-  }
-
-  #banner() {
-    const text = { reconnecting: "reconnecting", gone: "gone", back: "online" }[this.net];
-    return html`<p class=${`banner ${text ? this.net : ""}`} role="status">${
-      text ? this.t(text) : this.ready ? "" : html`<span class="opening-text">${this.t("opening")}</span>`}</p>`;
-  }
-
-  #composer() {
-    const { brand } = this.config;
-    const room = LIMIT - this.draft.length;
-    return html`<footer class="bottom">
-      <form class="composer" id="composer" @submit=${this.#submit}>
-        <label class="hidden" for="text">${this.t("composer")}</label>
-        <textarea id="text" rows="1" placeholder=${this.t("placeholder")} enterkeyhint="send" autocomplete="off"
-          aria-describedby="room" aria-invalid=${String(room < 0)}
-          @input=${this.#typed} @keydown=${this.#key}></textarea>
-        <button type="submit" class="send" aria-disabled=${String(room < 0 || !this.draft.trim())}>${icon("send")}<span class="hidden">${this.t("send")}</span></button>
-      </form>
-      <p class=${`room${room < 0 ? " over" : ""}`} id="room">${
-        room < 0 ? this.t("over", { n: this.#number(-room) }) : room <= NEAR ? this.t("left", { n: this.#number(room) }) : nothing}</p>
-      ${brand.phone
-        ? html`<p class="call">${this.t("call")} <a href=${`tel:${brand.phone.replace(/[^+\d]/g, "")}`}>${brand.phone}</a>${brand.hours ? html`<span>, ${brand.hours}</span>` : nothing}</p>`
-        : nothing}
-    </footer>`;
-  }
-
-  #number(n) {
-    return new Intl.NumberFormat(this.config.locale).format(n);
-  }
+  #number = (n) => new Intl.NumberFormat(this.config.locale).format(n);
 }
 
 customElements.define("parley-chat", ParleyChat);

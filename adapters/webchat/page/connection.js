@@ -46,6 +46,12 @@ export class Connection {
     this.#drain();
   }
 
+  /** What stands in the log behind a position as it is now: its links may have been used meanwhile. */
+  async again(after) {
+    const set = await this.#call("GET", `${this.#path}/activities?watermark=${after}`);
+    return set.activities;
+  }
+
   // Receiving ------------------------------------------------------------------------------------------------------
 
   get #live() {

@@ -105,7 +105,7 @@ class ParleyDev extends LitElement {
           ${field("Route", turn.route)}
           ${field("Dialog", turn.dialog ? html`${turn.dialog}${turn.step ? html` at <code>${turn.step}</code>` : nothing}` : "none")}
           ${field("Journal", Object.keys(journal).length
-            ? html`<table><tbody>${Object.entries(journal).map(([name, value]) => html`<tr><th scope="row">${name}</th><td><code>${JSON.stringify(value)}</code></td></tr>`)}</tbody></table>`
+            ? html`<ul>${Object.entries(journal).map(([name, value]) => html`<li><b>${name}</b> <code>${JSON.stringify(value)}</code></li>`)}</ul>`
             : "empty")}
           ${effects.length ? field("Effects", html`<ul>${effects.map((one) => html`<li>${one.function} <b>${one.status}</b> <code>${one.key}</code></li>`)}</ul>`) : nothing}
           ${outbound.length ? field("Outbox", html`<ol start="0">${outbound.map((one) => html`<li>${one.text} <b>${one.status}</b></li>`)}</ol>`) : nothing}

@@ -40,6 +40,17 @@ export class Log {
     return this.#pending.find((one) => one.id === id);
   }
 
+  /** Where the first link stands that can still be followed; undefined when there is none. */
+  get firstLink() {
+    const live = (part) => part.contentType === "application/vnd.parley.link" && !part.content.expired;
+    return this.#ordered().find((one) => one.attachments?.some(live))?.pos;
+  }
+
+  /** Takes messages that are shown already, as they are now. */
+  renew(activities) {
+    this.add(activities.filter((one) => this.#said.has(one.id)));
+  }
+
   clear() {
     this.#said.clear();
     this.#spent.clear();

@@ -39,7 +39,7 @@ function file({ name, contentUrl, size }, { t, locale }) {
   const about = size ? ` (${bytes(size, locale)})` : "";
   return url
     ? html`<a class="file" href=${url} download=${name ?? ""} rel="noopener">${icon("file")}<span>${name}<span class="file-size">${about}</span></span><span class="hidden">, ${t("download")}</span></a>`
-    : html`<span class="file over">${icon("file")}<span>${name}<br><span class="file-size">${t("expired")}</span></span></span>`;
+    : html`<span class="file over">${icon("file")}<span>${name}<br><span class="file-size">${t("gone_file")}</span></span></span>`;
 }
 
 function link({ title, url, expired }, { t, spent, sameTab }) {
