@@ -12,13 +12,12 @@ import msgspec
 from aiohttp import web
 from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped, unused-ignore]
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped, unused-ignore]
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from auth.demo_idp.faults import Faults
 from auth.demo_idp.server import ACRS, METHODS, Answer, Request, Server
 from auth.demo_idp.signing import ALG, Signing
 from auth.demo_idp.state import DemoClient, Login, Persona, State
-from auth.pages.render import headers
+from auth.pages.render import headers, templates
 from auth.settings import origin
 from bot.ports import Clock
 
@@ -50,12 +49,7 @@ class DemoIdp:
         self.signing = Signing(folder)
         self._server = Server(self.issuer, self._state, self.signing, clock, self.faults, customer_claim)
         self._clock = clock
-        self._pages = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-        )
+        self._pages = templates(Path(__file__).parent)
 
     def app(self) -> web.Application:
         """The application, with paths relative to the issuer."""

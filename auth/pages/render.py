@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -43,9 +44,7 @@ class Renderer:
         self._words = {**WORDS, **(words or {})}
         self._chat = chat
         self._locale = locale
-        self._pages = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
+        self._pages = templates(FOLDER)
 
     def word(self, name: str, **values: str) -> str:
         """One text, filled in."""
@@ -100,6 +99,13 @@ class Renderer:
 
     def _page(self, html: str, status: int, form_origins: Sequence[str]) -> web.Response:
         return web.Response(text=html, status=status, content_type="text/html", headers=headers(form_origins))
+
+
+@cache
+def templates(folder: Path) -> Environment:
+    """The templates beside a page's code: always escaped, and an unknown name is an error."""
+    loader = FileSystemLoader(folder / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def headers(form_origins: Sequence[str] = ()) -> dict[str, str]:
