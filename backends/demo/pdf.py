@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from typing import TYPE_CHECKING
 
 from dialogs.services import Bill
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class BillSheet:
 
 def render(sheet: BillSheet) -> bytes:
     """The PDF's bytes, the same for the same bill."""
+    # Imported when it is first wanted: it takes half a second, and most processes never make a PDF.
+    from fpdf import FPDF
+
     bill = sheet.bill
     pdf = FPDF(format="A4")
     pdf.set_creation_date(datetime.combine(bill.issued, time(), UTC))
@@ -61,13 +65,13 @@ def render(sheet: BillSheet) -> bytes:
 
 def _line(pdf: FPDF, text: str, *, size: int = 11, bold: bool = False) -> None:
     pdf.set_font("helvetica", "B" if bold else "", size)
-    pdf.multi_cell(0, size * 0.6, _plain(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.multi_cell(0, size * 0.6, _plain(text), new_x="LMARGIN", new_y="NEXT")
 
 
 def _row(pdf: FPDF, label: str, pence: int, *, bold: bool = False) -> None:
     pdf.set_font("helvetica", "B" if bold else "", 11)
     pdf.cell(135, 8, _plain(label), border="B")
-    pdf.cell(0, 8, _plain(_money(pence)), border="B", align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.cell(0, 8, _plain(_money(pence)), border="B", align="R", new_x="LMARGIN", new_y="NEXT")
 
 
 def _plain(text: str) -> str:
