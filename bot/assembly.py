@@ -280,7 +280,23 @@ def engine(
     return host, Bridge(made.dialogs)
 
 
-def preload(names: tuple[str, ...] = ("botbuilder.dialogs", "aiohttp.web", "sqlalchemy", "fluent.runtime")) -> None:
+SLOW = (
+    "aiohttp.web",
+    "authlib.oauth2.rfc6749",
+    "babel.dates",
+    "botbuilder.dialogs",
+    "cryptography.fernet",
+    "fluent.runtime",
+    "jinja2",
+    "joserfc.jwt",
+    "prometheus_client",
+    "sqlalchemy",
+    "structlog",
+)
+"""Libraries that take long to import and start no thread, so that a process may fork after importing them."""
+
+
+def preload() -> None:
     """Import what is slow and never changes, so that a restarted process has it already."""
-    for name in names:
+    for name in SLOW:
         importlib.import_module(name)

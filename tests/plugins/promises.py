@@ -14,7 +14,7 @@ import pytest
 PROMISES = {
     "never-lost": "An acknowledged message is never lost, each is handled once, in order; under kill -9 too",
     "turn-once": "State and replies of a turn are applied exactly once; delivery at least once, or marked",
-    "effects-once": "An effect's key is saved before its call; done means read back as done; what is unknown is said so",
+    "effects-once": "An effect's key is saved before its call; done means read back as done; unknown is said",
     "private": "Nothing about an account is said in a chat that is not private, checked again at send time",
     "assured": "Below the needed assurance nothing executes; proof for a write is bound to exactly that action",
     "silent": "After control passes to a person the bot says nothing; on return the dialog goes on",
