@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,11 +158,16 @@ def _layer(g: _Graph, x: str, bias: str, prefix: str) -> str:
     return g.normal(g("Add", g.linear(wide, f"{prefix}.output.dense"), x), f"{prefix}.output.LayerNorm")
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m nlu.minilm", description="Fetch and build the sentence encoder.")
     parser.add_argument("folder", type=Path)
-    print(prepare(parser.parse_args().folder, print))
+    prepare(parser.parse_args().folder, _say)
 
 
 if __name__ == "__main__":
