@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from nlu.errors import NoWeights
-from nlu.minilm import ENCODER, WIDTH
 from nlu.vectoriser import Floats
+
+ENCODER = "minilm-int8.onnx"
+WIDTH = 384
 
 SCALE = np.float32(1.5)
 """How much the vectors weigh beside the two TF-IDF blocks of length 1; flat between 1 and 2."""

@@ -17,11 +17,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from nlu.encoder import ENCODER, WIDTH
 from nlu.errors import NoWeights
 from nlu.weights import fetch
 
-ENCODER = "minilm-int8.onnx"
-LAYERS, HEADS, WIDTH = 6, 12, 384
+LAYERS, HEADS = 6, 12
 EPSILON = 1e-12
 
 Weights = dict[str, NDArray[np.float32]]

@@ -16,8 +16,9 @@ import pytest
 
 from nlu import build, weights
 from nlu.data import Example
+from nlu.encoder import WIDTH
 from nlu.errors import BadModel, NoWeights
-from nlu.minilm import EPSILON, HEADS, LAYERS, WIDTH, _model
+from nlu.minilm import EPSILON, HEADS, LAYERS, _model
 from nlu.model import Model
 from nlu.training import train
 from nlu.vectoriser import Floats
