@@ -270,6 +270,7 @@ async def test_a_dead_workers_send_is_taken_up_as_uncertain(store: Store) -> Non
     await sent(store, again)
     assert (await head(store)).said.text == "two"
     assert await rows_of(store) == [(1, 0, "sent"), (1, 1, "sending")]
+    assert await store.query("SELECT uncertain FROM outbound ORDER BY n") == [{"uncertain": 1}, {"uncertain": 0}]
 
 
 async def test_a_row_is_settled_once(store: Store) -> None:

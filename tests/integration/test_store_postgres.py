@@ -15,6 +15,7 @@ from bot.model import Address, Inbound, Outbound
 from bot.ports import Claim, OutRow, Sql, Store, Work
 from bot.store import open_store
 from bot.store.faults import StatementWrong
+from bot.store.postgres_turn import accept
 from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.postgres
@@ -153,6 +154,26 @@ async def test_a_message_that_arrives_while_its_conversation_is_committed_is_not
     assert set(handled.values()) == {1}
     rows = await one.query("SELECT seq, done, due, leased FROM conversation")
     assert rows == [{"seq": total, "done": total, "due": None, "leased": 0}] * users
+
+
+@pytest.mark.promise("never-lost")
+async def test_a_commit_that_waited_for_an_accept_returns_what_was_accepted(
+    url: str, stores: tuple[Store, Store]
+) -> None:
+    # The commit began before the accept's transaction stood, so its own view of the inbounds lacks the new one.
+    one, _ = stores
+    await one.accept(message("m1"))
+    (claim,) = await one.claim(1, lease=30)
+    con = await asyncpg.connect(url)
+    async with con.transaction():
+        assert (await accept(con, message("m2"), None)).seq == 2
+        commit = asyncio.ensure_future(one.commit(claim, Work(b"s"), lease=30))
+        await asyncio.sleep(0.3)
+        assert not commit.done()
+    await con.close()
+    after = await commit
+    assert after is not None
+    assert (after.seq, after.inbound.key) == (2, "m2")
 
 
 async def test_a_row_said_while_another_is_marked_sent_is_not_stranded(stores: tuple[Store, Store]) -> None:
