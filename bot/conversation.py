@@ -8,13 +8,14 @@ from typing import Any
 
 from bot.bridge import Bridge, Stack
 from bot.model import Assurance, Control, Inbound, Outbound, Parse
-from bot.routing import Known, Thresholds, fresh, waiting
+from bot.routing import MAX_STACKS, Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, fold, yes_no
 from bot.script.cases import leave_effects, title
 from bot.script.catalogue import parameters
 from bot.script.frame import Frame, answers, awaited, stop_waiting
 from bot.script.scope import Decision, Feed, Scope, Waiting
 
+_LATE = Waiting("late", True, 0)
 _CUSTOMER = frozenset({"message", "press", "file"})
 
 
@@ -76,15 +77,16 @@ class Conversation:
         if scope.claim.party == "agent":
             scope.trace["route"] = "agent holds it"
             return
+        stale = inbound.kind == "press" and not self._find_press(str(inbound.data.get("nonce", "")))
         expired = bool(self.stacks) and control is None and self._expire()
-        offered = self._offered(inbound)
+        offered = None if expired and inbound.kind == "message" else self._offered(inbound)
         if control is not None:
             await self._apply(Decision(control))
         elif offered is not None:
             await self._apply(offered)
-        elif expired and (yes_no(inbound.text) is not None or self._is_press_of_nothing(inbound)):
-            scope.trace["route"] = "an answer that came too late"
-        elif self._is_press_of_nothing(inbound):
+        elif expired:
+            await self._late(inbound)
+        elif stale:
             await self._apply(Decision("stale"))
         elif self.stacks:
             await self._feed(inbound)
@@ -93,6 +95,15 @@ class Conversation:
         else:
             parse = await self._parse()
             await self._apply(fresh(parse, self._known(), self._args, self.thresholds))
+
+    async def _late(self, inbound: Inbound) -> None:
+        """A message to a question just closed: never an answer, to that one or to the one below; maybe a new wish."""
+        if inbound.kind == "message" and yes_no(inbound.text) is None:
+            decision = waiting(_LATE, None, await self._parse(), self._known(), self._args, self.thresholds)
+            if decision.kind not in ("again", "give_up"):
+                await self._apply(decision)
+                return
+        self.scope.trace["route"] = "an answer that came too late"
 
     async def _feed(self, inbound: Inbound) -> None:
         scope, stack = self.scope, self.stacks[-1]
@@ -119,8 +130,11 @@ class Conversation:
         scope.nested = len(self.stacks) > 1
         root = stack[-1].id
         self._driven_last = stack
-        result = await self.bridge.go_on(stack, scope, self.context)
-        await self._driven(stack, root, result)
+        # botbuilder's own dialogs take whatever text the turn has for an answer, so without one they only ask again.
+        step = self.bridge.ask_again if scope.feed is None else self.bridge.go_on
+        if not self.bridge.is_script(stack[0].id):
+            scope.feed = None
+        await self._driven(stack, root, await step(stack, scope, self.context))
 
     async def _driven(self, stack: Stack, root: str, result: Any) -> None:
         scope = self.scope
@@ -183,6 +197,8 @@ class Conversation:
         scope = self.scope
         self._traced(decision)
         kind = decision.kind
+        if kind == "start" and len(self.stacks) >= MAX_STACKS and not self._lies_open(decision.dialog):
+            kind = "full"
         if kind not in ("unknown", "clarify", "stale", "waiting"):
             self.lost = 0
         if kind == "start":
@@ -223,7 +239,7 @@ class Conversation:
 
     async def _begin(self, dialog: str, args: dict[str, Any], guesses: Mapping[str, Any] | None = None) -> None:
         scope = self.scope
-        if any(stack and stack[-1].id == dialog for stack in self.stacks):
+        if self._lies_open(dialog):
             await self._go_back(dialog)
             return
         if scope.host.dialogs.requires(dialog) >= Assurance.LINKED and scope.claim.address.kind != "private":
@@ -250,6 +266,9 @@ class Conversation:
                 break
         await self._drive()
 
+    def _lies_open(self, dialog: str) -> bool:
+        return any(stack and stack[-1].id == dialog for stack in self.stacks)
+
     def _remove(self, stack: Stack) -> None:
         self.stacks = [kept for kept in self.stacks if kept is not stack]
 
@@ -257,6 +276,8 @@ class Conversation:
         """When what lay on top has ended, go on below: its outcome may have come in, or its question is asked again."""
         scope = self.scope
         while self._driven_last is not None and self.stacks and self.stacks[-1] is not self._driven_last:
+            if self._expire():
+                continue
             top = self.stacks[-1]
             self._driven_last = top
             scope.nested = len(self.stacks) > 1
@@ -360,9 +381,6 @@ class Conversation:
 
     # Ends
 
-    def _is_press_of_nothing(self, inbound: Inbound) -> bool:
-        return inbound.kind == "press" and not self._find_press(str(inbound.data.get("nonce", "")))
-
     def _expire(self) -> bool:
         """Close a question that has grown old: say what was open, and offer to begin anew with the old answers."""
         scope, stack = self.scope, self.stacks[-1]
@@ -372,8 +390,11 @@ class Conversation:
             return False
         root = stack[-1]
         self._drop(stack)
+        self._driven_last = stack
         said = scope.text("host.expired", title=title(scope, root.id))
-        again = scope.offer("host.start_again", root.id, root.state["args"], answers(root.state))
+        script = self.bridge.is_script(root.id)
+        args, guesses = (root.state["args"], answers(root.state)) if script else ({}, {})
+        again = scope.offer("host.start_again", root.id, args, guesses)
         scope.put(Outbound(said, choices=(again,)))
         return True
 

@@ -46,6 +46,7 @@ def ask(op: Op[Any], entry: Any, run: Drive, choices: tuple[Choice, ...], hint: 
         if choices:
             entry["c"] = [[c.nonce, c.id] for c in choices]
         run.journal[op.name] = entry
+    entry["at"] = scope.now.timestamp()
 
 
 async def _fed(op: Op[Any], entry: dict[str, Any], run: Drive, choices: tuple[Choice, ...], feed: Feed) -> Done | Wait:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -266,7 +267,7 @@ async def test_the_waits_between_reads_grow(chats: Any) -> None:
     chat.bank.hook = note
     await chat.say("open read")
     await chat.after(minutes=5)
-    waits = [round(b - a) for a, b in zip(at, at[1:], strict=False)]
+    waits = [round(b - a) for a, b in itertools.pairwise(at)]
     assert waits == [2, 4, 8]
 
 
@@ -457,9 +458,16 @@ async def test_a_dialog_waits_for_the_sign_in_it_requires(chats: Any) -> None:
 
 @pytest.mark.promise("assured")
 @pytest.mark.parametrize(
-    ("how", "words"), [("declined", "haven't connected"), ("expired", "run out"), ("other_person", "different customer"),
-                       ("wrong_browser", "different browser"), ("failed", "didn't work"), ("strange", "didn't work")]
-)  # fmt: skip
+    ("how", "words"),
+    [
+        ("declined", "haven't connected"),
+        ("expired", "run out"),
+        ("other_person", "different customer"),
+        ("wrong_browser", "different browser"),
+        ("failed", "didn't work"),
+        ("strange", "didn't work"),
+    ],
+)
 async def test_a_sign_in_that_fails_ends_the_dialog_and_says_why(chats: Any, how: str, words: str) -> None:
     chat: Chat = chats(account)
     await chat.say("open account")
