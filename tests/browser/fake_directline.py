@@ -56,6 +56,8 @@ class FakeDirectLine:
     sessions: int = 0
     token: str = "t0"
     polls: int = 0
+    streams: int = 0
+    """How many sockets were opened."""
     turns: list[dict[str, Any]] = field(default_factory=list)
     dev: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -170,6 +172,7 @@ class FakeDirectLine:
         await socket.prepare(request)
         self._sockets[:] = [socket]
         self._listening.set()
+        self.streams += 1
         await socket.send_str("")
         if self.log[after:]:
             await self._send(socket, self.log[after:])

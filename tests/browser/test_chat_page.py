@@ -434,6 +434,14 @@ async def test_two_tabs_of_one_chat_both_go_on(visit: Open, server: FakeDirectLi
     for page in (first, second):
         await expect(bubbles(page, "customer")).to_have_text("from the second tab")
         await expect(bubbles(page, "bot")).to_have_text("To both.")
+    # The older one polls, and does not take the stream back until it is used again.
+    taken = server.streams
+    await first.wait_for_timeout(2_500)
+    assert server.streams == taken
+    await first.evaluate("dispatchEvent(new Event('focus'))")
+    async with asyncio.timeout(5):
+        while server.streams == taken:  # noqa: ASYNC110  (the server counts; nobody tells)
+            await asyncio.sleep(0.05)
 
 
 async def test_a_dead_socket_is_found_out(visit: Open, server: FakeDirectLine) -> None:

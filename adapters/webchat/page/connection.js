@@ -66,6 +66,7 @@ export class Connection {
   /** The customer or the network is back: try at once, or make sure that an open socket still speaks. */
   #wake() {
     this.#socketAfter = 0;
+    this.#shared = false;
     if (this.#live) this.#verify();
     else this.#soon(0);
   }
@@ -88,7 +89,7 @@ export class Connection {
       await this.#read();
       this.#failures = 0;
       this.#set("online");
-      const wanted = Date.now() >= this.#socketAfter && (!this.#shared || document.hasFocus());
+      const wanted = Date.now() >= this.#socketAfter && !this.#shared;
       if (!wanted || !(await this.#listen())) this.#soon(document.visibilityState === "visible" ? POLL : 10 * POLL);
     } catch (problem) {
       this.#failures += 1;
@@ -157,7 +158,6 @@ export class Connection {
       const slow = setTimeout(() => socket.close(), PATIENCE);
       socket.onopen = () => {
         clearTimeout(slow);
-        this.#shared = false;
         this.#socket = socket;
         resolve(true);
       };
