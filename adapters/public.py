@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bot.errors import Conflict, SendPermanent, SendTemporary
+from bot.model import Inbound
 from bot.observe import logger
 from bot.ports import Clock, Sql, Store
 
@@ -125,12 +126,14 @@ class PublicAsks:
         log.error("public question not answered", connection=self._connection, ask=ask.id[:6], reason=str(error))
         await self._store.change([Sql(_GIVEN_UP, {"id": ask.id})])
 
-    async def enter(self, id_: str, user: str) -> str | None:
-        """Take the private way in: the question's text, once, and for its asker alone; None for everybody else."""
-        values = {"id": id_, "connection": self._connection, "user": user, "now": self._clock.now().timestamp()}
-        try:
-            await self._store.change([Sql(_ENTER, values, rows=1)])
-        except Conflict:
-            return None
+    async def enter(self, id_: str, user: str, inbound: Callable[[str], Inbound]) -> bool:
+        """Take the private way in: the question becomes the asker's own message, once; False for everybody else."""
         rows = await self._store.query(_TEXT, id=id_, connection=self._connection, user=user)
-        return str(rows[0]["text"]) if rows else None
+        values = {"id": id_, "connection": self._connection, "user": user, "now": self._clock.now().timestamp()}
+        if not rows:
+            return False
+        try:
+            await self._store.change([Sql(_ENTER, values, rows=1)], [inbound(str(rows[0]["text"]))])
+        except Conflict:
+            return False
+        return True

@@ -21,8 +21,13 @@ MARKUP = "<b>5 > 3 & 2 < 4</b> *bold* _it_ ~s~ `code` [a](https://b.example) &am
 
 @pytest.fixture(params=sorted(RIGS))
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    async with RIGS[request.param]() as opened:
+    async with RIGS[request.param].opened() as opened:
         yield opened
+
+
+def able(what: str) -> pytest.MarkDecorator:
+    """Only the channels that can do this."""
+    return pytest.mark.parametrize("rig", [name for name in sorted(RIGS) if what in RIGS[name].can], indirect=True)
 
 
 async def claimed(rig: Rig) -> Claim:
@@ -123,8 +128,6 @@ async def test_a_rule_level_human_marks_the_conversation_at_once(rig: Rig) -> No
 
 
 async def test_an_edit_is_told_apart_and_marks_nothing(rig: Rig) -> None:
-    if "edit" not in rig.can:
-        pytest.skip("this platform has no edits")
     assert await rig.says("talk to a person", edited=True) == 200
     claim = await claimed(rig)
     assert claim.inbound.data.get("edited") is True
@@ -132,8 +135,6 @@ async def test_an_edit_is_told_apart_and_marks_nothing(rig: Rig) -> None:
 
 
 async def test_a_group_is_never_taken_for_a_private_chat(rig: Rig) -> None:
-    if "group" not in rig.can:
-        pytest.skip("this platform has no groups")
     assert await rig.says("what is my bill?", group=True) == 200
     kinds = await rig.store.query("SELECT kind FROM conversation")
     assert "private" not in {row["kind"] for row in kinds}
@@ -151,9 +152,8 @@ async def test_a_reply_reaches_the_person_who_wrote_and_nobody_else(rig: Rig) ->
     assert await rig.shown(user="1002") == []
 
 
+@able("thread")
 async def test_a_reply_goes_to_the_thread_it_answers(rig: Rig) -> None:
-    if "thread" not in rig.can:
-        pytest.skip("this platform has no threads in private chats")
     await rig.channel.send(await held_for(rig, Outbound("in here"), thread="t7"))
     assert [message.text for message in await rig.shown(thread="t7")] == ["in here"]
     assert await rig.shown() == []
@@ -184,7 +184,7 @@ LABELS = {
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 13, 14, 26, 120])
+@pytest.mark.parametrize("count", [2, 7, 14, 120])
 @pytest.mark.parametrize("question", [True, False], ids=["question", "offers"])
 async def test_every_choice_stays_reachable(rig: Rig, count: int, label: str, question: bool) -> None:
     choices = tuple(Choice(f"i{at}", LABELS[label].format(at), f"{at:024x}") for at in range(1, count + 1))
@@ -214,9 +214,8 @@ async def test_a_yes_or_no_is_answered_by_its_words(rig: Rig) -> None:
         assert choice.label in labels or f"• {choice.label}" in together(shown).split("\n")
 
 
+@able("press")
 async def test_a_press_arrives_once(rig: Rig) -> None:
-    if "press" not in rig.can:
-        pytest.skip("this platform has no buttons")
     shown = await shown_after(rig, Outbound("Cancel it?", choices=(Choice("yes", "Yes", "c" * 24),), op="q"))
     assert await rig.presses(shown[-1], 0) == 200
     kind, _, data = (await inbounds(rig))[-1]

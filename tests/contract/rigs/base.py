@@ -39,8 +39,6 @@ class Rig(Protocol):
     store: Store
     clock: Any
     links: Links
-    can: frozenset[str]
-    """Of: press, edit, group, thread."""
     closes: timedelta | None
     """How long after the customer's last message the window stays open."""
 
@@ -54,7 +52,7 @@ class Rig(Protocol):
         group: bool = False,
         thread: str = "",
     ) -> int:
-        """The customer writes. The same `key` again is the same event, delivered again."""
+        """The customer writes (`group`: where others read along). The same `key` again is the same event."""
         ...
 
     async def presses(self, shown: Shown, button: int, *, user: str = "1001") -> int:
@@ -134,14 +132,19 @@ async def edge(routes: list[web.RouteDef]) -> AsyncIterator[TestServer]:
         await server.close()
 
 
-Opener = Callable[[], AbstractAsyncContextManager[Rig]]
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A channel that takes part. `can`: press, where it has buttons; thread, where private chats have threads."""
+
+    opened: Callable[[], AbstractAsyncContextManager[Rig]]
+    can: frozenset[str]
 
 
-def rigs() -> dict[str, Opener]:
-    """Every module beside this one that has an `opened` of its own, by name."""
-    found: dict[str, Opener] = {}
+def rigs() -> dict[str, Joined]:
+    """Every module beside this one that has an `opened` and a `CAN` of its own, by name."""
+    found: dict[str, Joined] = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        opened = getattr(importlib.import_module(f"tests.contract.rigs.{module.name}"), "opened", None)
-        if opened is not None:
-            found[module.name] = opened
+        rig = importlib.import_module(f"tests.contract.rigs.{module.name}")
+        if hasattr(rig, "CAN"):
+            found[module.name] = Joined(rig.opened, rig.CAN)
     return found

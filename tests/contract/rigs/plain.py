@@ -18,6 +18,7 @@ from bot.ports import Store
 from tests.contract.rigs.base import Fault, Files, HandClock, Links, Shown, control, edge, memory_store
 
 SECRET = "plain-secret-of-the-tests"
+CAN = frozenset({"thread"})
 
 
 @dataclass
@@ -30,7 +31,6 @@ class PlainRig:
     links: Links
     platform: PlainPlatform
     client: aiohttp.ClientSession
-    can: frozenset[str] = frozenset({"edit", "group", "thread"})
     closes: timedelta | None = timedelta(hours=1)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 

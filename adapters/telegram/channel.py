@@ -1,0 +1,47 @@
+"""Telegram as a channel: each outbound as plain-text messages with buttons, in the private chat it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from adapters.render import Part, Progress, Renderer
+from adapters.telegram.client import Client
+from adapters.telegram.shape import LIMITS
+from bot.errors import NotPrivate
+from bot.model import Address, Window
+from bot.ports import Capabilities, OutboxClaim
+
+
+class TelegramChannel:
+    """Always open: who has written once may be written to until they block the bot."""
+
+    name = "telegram"
+    capabilities = Capabilities(
+        buttons=LIMITS.buttons, button_label=LIMITS.label, text=LIMITS.text, cards=False, files=False, typing=True
+    )
+
+    def __init__(self, client: Client, renderer: Renderer, answering: Callable[[Address], None]) -> None:
+        self._client, self._renderer, self._answering = client, renderer, answering
+        self._progress = Progress()
+
+    def window(self, last_inbound: datetime | None, now: datetime) -> Window:
+        """Open: a bot may write at any time to whoever has written to it."""
+        return "open"
+
+    async def send(self, held: OutboxClaim) -> str:
+        """Send the parts that have not gone out yet; returns the messages' ids. Raises the channel's send errors."""
+        address = held.address
+        if address.kind != "private":
+            raise NotPrivate
+        chat, thread = int(address.user), int(address.thread) if address.thread else None
+        self._answering(address)
+
+        async def one(part: Part) -> str:
+            return await self._client.say(chat, part, thread=thread)
+
+        return await self._progress.send(held, await self._renderer.parts(held.said, held.conversation), one)
+
+    async def find(self, held: OutboxClaim) -> str | None:
+        """Never asked: the Bot API cannot tell what was sent."""
+        return None
