@@ -11,7 +11,7 @@ import msgspec
 from botbuilder.core import BotAdapter, StatePropertyAccessor, TurnContext
 from botbuilder.dialogs import Dialog, DialogContext, DialogInstance, DialogSet, DialogTurnStatus
 from botbuilder.dialogs.choices import Choice as PromptChoice
-from botbuilder.dialogs.choices import ListStyle
+from botbuilder.dialogs.choices import FoundChoice, ListStyle
 from botbuilder.dialogs.memory import DialogStateManager
 from botbuilder.dialogs.prompts import PromptOptions
 from botbuilder.schema import (
@@ -36,7 +36,7 @@ Stack = list[DialogInstance]
 """One of botbuilder's stacks, the top first."""
 
 _TAGGED: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Activity, CardAction, PromptChoice, PromptOptions, SuggestedActions)
+    kind.__name__: kind for kind in (Activity, CardAction, FoundChoice, PromptChoice, PromptOptions, SuggestedActions)
 }
 
 
@@ -48,7 +48,7 @@ class Adapter(BotAdapter):  # type: ignore[misc]
         scope: Scope = context.turn_state[SCOPE]
         for activity in activities:
             if activity.type == ActivityTypes.message:
-                scope.put(Outbound(activity.text or "", choices=_choices(activity)))
+                scope.put(Outbound(activity.text or "", choices=_choices(activity, scope)))
         return [ResourceResponse(id=str(scope.n)) for _ in activities]
 
     async def update_activity(self, context: TurnContext, activity: Activity) -> None:
@@ -76,9 +76,9 @@ class _OwnState(StatePropertyAccessor):  # type: ignore[misc]
         raise NotImplementedError("Stacks come with the turn.")
 
 
-def _choices(activity: Activity) -> tuple[Choice, ...]:
+def _choices(activity: Activity, scope: Scope) -> tuple[Choice, ...]:
     actions = activity.suggested_actions.actions if activity.suggested_actions else []
-    return tuple(Choice(str(a.value or a.title), str(a.title or a.value)) for a in actions or [])
+    return tuple(scope.prompt(str(a.title or a.value), str(a.value or a.title)) for a in actions or [])
 
 
 class Bridge:
@@ -109,16 +109,19 @@ class Bridge:
 
     async def begin(self, stack: Stack, scope: Scope, context: TurnContext, dialog: str, args: dict[str, Any]) -> Any:
         """Begin a dialog on a stack; returns its result if it has ended already."""
+        scope.root = dialog
         return _result(await self._on(stack, context).begin_dialog(dialog, args))
 
     async def go_on(self, stack: Stack, scope: Scope, context: TurnContext) -> Any:
         """Continue the top dialog of a stack with what the scope feeds; returns the root's result if it has ended."""
+        scope.root = stack[-1].id
         return _result(await self._on(stack, context).continue_dialog())
 
     async def ask_again(self, stack: Stack, scope: Scope, context: TurnContext) -> Any:
         """Put the open question of a stack again (nothing for a dialog that waits without a prompt)."""
         if self.is_script(stack[0].id):
             return await self.go_on(stack, scope, context)
+        scope.root = stack[-1].id
         await self._on(stack, context).reprompt_dialog()
         return None
 
@@ -190,7 +193,7 @@ def _activity(scope: Scope) -> Activity:
     return Activity(
         type=ActivityTypes.message if inbound.kind in ("message", "press") else ActivityTypes.event,
         id=f"{scope.conversation}.{scope.claim.seq}",
-        text=inbound.text,
+        text=scope.pressed or inbound.text,
         channel_id=address.channel,
         locale=scope.locale,
         from_property=ChannelAccount(id=address.user, role="user"),
@@ -237,5 +240,5 @@ def _loose(value: Any) -> Any:
     if "$t" not in value:
         return {key: _loose(item) for key, item in value.items()}
     if value["$t"] == "ListStyle":
-        return ListStyle(value["f"])
+        return ListStyle(str(value["f"]))
     return _TAGGED[value["$t"]](**{key: _loose(item) for key, item in value["f"].items()})

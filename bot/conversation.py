@@ -28,6 +28,7 @@ class Conversation:
     thresholds: Thresholds
     stacks: list[Stack] = field(default_factory=list)
     offers: list[dict[str, Any]] = field(default_factory=list)
+    prompts: list[list[str]] = field(default_factory=list)
     lost: int = 0
     context: Any = None
     _driven_last: Stack | None = None
@@ -36,6 +37,7 @@ class Conversation:
         """Read the state; True when a checkpoint of this very inbound has been written already."""
         self.stacks, rest = self.bridge.decode(self.scope.claim.state)
         self.offers = rest.get("o", [])
+        self.prompts = rest.get("p", [])
         self.lost = rest.get("l", 0)
         mid = rest.get("m")
         if mid and mid[0] == self.scope.claim.seq:
@@ -47,7 +49,10 @@ class Conversation:
         """The state as JSON; `mid` marks a checkpoint within this turn."""
         mark = [self.scope.claim.seq, self.scope.n] if mid else None
         offers = self.scope.offers or self.offers
-        return self.bridge.encode([s for s in self.stacks if s], o=offers, l=self.lost, m=mark)
+        shown = {root for _, _, root in self.scope.prompts}
+        prompts = [*self.scope.prompts, *(p for p in self.prompts if p[2] not in shown)]
+        live = [prompt for prompt in prompts if self._lies_open(prompt[2])]
+        return self.bridge.encode([s for s in self.stacks if s], o=offers, p=live, l=self.lost, m=mark)
 
     async def handle(self, redelivered: bool) -> None:
         """Do what this inbound asks for, up to the next wait."""
@@ -114,7 +119,7 @@ class Conversation:
             str(inbound.data.get("nonce", "")),
             bool(inbound.data.get("edited")),
         )
-        if not self.bridge.is_script(stack[0].id):
+        if not self.bridge.is_script(stack[0].id) and not scope.pressed:
             decision = await self._route(Waiting("prompt", True, 0), Match(None, False))
             if decision.kind != "answer":
                 scope.feed = None
@@ -132,8 +137,9 @@ class Conversation:
         self._driven_last = stack
         # botbuilder's own dialogs take whatever text the turn has for an answer, so without one they only ask again.
         step = self.bridge.ask_again if scope.feed is None else self.bridge.go_on
-        if not self.bridge.is_script(stack[0].id):
+        if not self.bridge.is_script(stack[0].id) and scope.feed is not None:
             scope.feed = None
+            self.prompts = [prompt for prompt in self.prompts if prompt[2] != root]
         await self._driven(stack, root, await step(stack, scope, self.context))
 
     async def _driven(self, stack: Stack, root: str, result: Any) -> None:
@@ -261,8 +267,7 @@ class Conversation:
     async def _go_back(self, dialog: str) -> None:
         for stack in self.stacks:
             if stack and stack[-1].id == dialog:
-                self._remove(stack)
-                self.stacks.append(stack)
+                self._raise(stack)
                 break
         await self._drive()
 
@@ -358,10 +363,18 @@ class Conversation:
         for stack in reversed(self.stacks):
             entry = awaited(stack[0].state) if self.bridge.is_script(stack[0].id) else None
             if entry and any(pair[0] == nonce for pair in entry.get("c", ())):
-                self._remove(stack)
-                self.stacks.append(stack)
+                self._raise(stack)
                 return True
+            for button, said, root in self.prompts:
+                if button == nonce and stack[-1].id == root and not self.bridge.is_script(stack[0].id):
+                    self.scope.pressed = said
+                    self._raise(stack)
+                    return True
         return False
+
+    def _raise(self, stack: Stack) -> None:
+        self._remove(stack)
+        self.stacks.append(stack)
 
     def _offered(self, inbound: Inbound) -> Decision | None:
         """The offer that this message takes up: by its button, its words, or "yes" to a single one."""

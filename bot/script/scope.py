@@ -110,6 +110,12 @@ class Scope:
     place: str = ""
     guesses: Mapping[str, Any] = field(default_factory=dict)
     offers: list[dict[str, Any]] = field(default_factory=list)
+    root: str = ""
+    """The dialog at the bottom of the stack that runs, of which a prompt's buttons are."""
+    prompts: list[list[str]] = field(default_factory=list)
+    """Buttons of botbuilder's own prompts: nonce, what it says when pressed, root dialog."""
+    pressed: str = ""
+    """What the customer said by pressing one."""
     settles: tuple[str, str] | None = None
     person: str | None = None
     case_id: str | None = None
@@ -163,6 +169,12 @@ class Scope:
         button = self.nonce(at, dialog)
         self.offers.append({"n": button, "l": label, "d": dialog, "a": dict(args), "g": dict(guesses or {})})
         return Choice(at, label, button)
+
+    def prompt(self, label: str, value: str) -> Choice:
+        """A button of a botbuilder prompt; remembered until the prompt is answered or shown again."""
+        button = self.nonce(f"prompt:{self.claim.seq}:{self.root}", value)
+        self.prompts.append([button, value, self.root])
+        return Choice(value, label, button)
 
     def audit(self, what: str, subject: str, **detail: Any) -> None:
         """Add an audit row to this turn."""

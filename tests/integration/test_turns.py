@@ -1,4 +1,4 @@
-"""Whole conversations of several dialogs: interruptions, questions asked again, buttons, offers, questions grown old."""
+"""Whole conversations: interruptions, questions asked again, buttons, offers, questions grown old."""
 
 from __future__ import annotations
 
@@ -194,7 +194,9 @@ async def test_the_answered_question_is_named_so_that_its_buttons_can_be_spent(c
 
 
 @pytest.mark.promise("assured")
-@pytest.mark.parametrize("said", ["ok", "👍", "yes", "Yes", "yep", "sure", "do it", "yes, pay", "y", "1", "first", "pay"])
+@pytest.mark.parametrize(
+    "said", ["ok", "👍", "yes", "Yes", "yep", "sure", "do it", "yes, pay", "y", "1", "first", "pay"]
+)
 async def test_only_the_button_or_its_exact_words_confirm_a_write(chats: Any, said: str) -> None:
     chat: Chat = chats(pick)
     chat.rules.meant[said] = ("affirm", 0.99, "rules")
@@ -224,7 +226,8 @@ async def test_the_exact_phrase_confirms(chats: Any, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["no", "No.", "nope", "nah", "Leave it", "no thanks", "don't", "Don’t", "not now", "keep it", "changed my mind"]
+    "said",
+    ["no", "No.", "nope", "nah", "Leave it", "no thanks", "don't", "Don’t", "not now", "keep it", "changed my mind"],
 )
 async def test_no_in_many_wordings_is_a_no(chats: Any, said: str) -> None:
     chat: Chat = chats(pick)
