@@ -97,7 +97,7 @@ async def test_sqlite_survives_being_killed(tmp_path: Path) -> None:
     await migrate(url)
     dice = random.Random(20)
     at_work = 0
-    for _ in range(4):
+    for _ in range(6):
         process = await started(url, tmp_path, "w")
         await asyncio.sleep(dice.uniform(0.02, 0.3))
         at_work += await killed(process)
@@ -117,7 +117,7 @@ async def test_postgres_workers_survive_each_other(tmp_path: Path) -> None:
         names = ("a", "b")
         running = dict(zip(names, await asyncio.gather(*[started(url, tmp_path, name) for name in names]), strict=True))
         at_work = 0
-        for turn in range(3):
+        for turn in range(4):
             await asyncio.sleep(dice.uniform(0.05, 0.4))
             name = names[turn % 2]
             at_work += await killed(running[name])

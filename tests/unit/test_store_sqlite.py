@@ -19,6 +19,7 @@ from bot.ports import OutRow, Sql, Work
 from bot.store import SqliteStore, migrate, open_sqlite, open_store
 from bot.store.faults import ReadOnly, StatementWrong
 from bot.store.lock import FileLock
+from bot.store.revision import HEAD
 
 AT = datetime(2026, 11, 3, 8, 59, 30, tzinfo=UTC)
 ANA = Address("larkspur", "telegram", "telegram", "ana")
@@ -247,7 +248,7 @@ async def test_a_newer_schema_is_fine_and_an_older_is_not(path: Path, version: s
 async def migrate_lock_is_free(path: Path) -> None:
     """A refused opening must not keep the lock."""
     with sqlite3.connect(path) as con:
-        con.execute("UPDATE alembic_version SET version_num = '0002'")
+        con.execute("UPDATE alembic_version SET version_num = ?", (HEAD,))
     con.close()
     await open_sqlite(path).close()
 
