@@ -8,7 +8,9 @@ import unicodedata
 from adapters.render.parts import Measure
 
 _SENTENCE = re.compile(r"[.!?…][\"')\]’”]*(?=\s)")
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|No|Nos|Ref|Tel|Ltd|approx|e\.g|i\.e|vs|p|pp)\.$")
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Ltd|approx|e\.g|i\.e|vs)\.$")
+_NUMBER = re.compile(r"(?:^|[\s(])(?:No|Nos|Ref|Tel|p|pp)\.\s+\d")
+"""An abbreviation that is one only before a number."""
 _JOINER = "\u200d"
 _ENOUGH = 0.4
 """A pause this far into what fits (0 to 1) is taken before a lesser pause further on."""
@@ -54,7 +56,19 @@ def _cut(text: str, most: int) -> int:
 
 def _sentence_end(head: str) -> int:
     ends = [found.end() for found in _SENTENCE.finditer(head)]
-    return next((end for end in reversed(ends) if not _ABBREVIATION.search(head[:end])), -1)
+    numbers = [found.end() for found in _NUMBER.finditer(head)]
+    return next(
+        (
+            end
+            for end in reversed(ends)
+            if not _ABBREVIATION.search(head[:end]) and not _before_number(head, end, numbers)
+        ),
+        -1,
+    )
+
+
+def _before_number(head: str, end: int, numbers: list[int]) -> bool:
+    return len(head) - len(head[end:].lstrip()) + 1 in numbers
 
 
 def _last_space(head: str) -> int:

@@ -13,7 +13,7 @@ from telegram import CallbackQuery, ChatMemberUpdated, Message, Update, User
 from adapters.telegram.attachments import attached
 from adapters.telegram.client import Me
 from adapters.telegram.errors import Unreadable
-from adapters.telegram.settings import TelegramSettings
+from adapters.telegram.settings import ALLOWED, TelegramSettings
 from bot.model import Address, Inbound
 
 T = TypeVar("T")
@@ -80,6 +80,9 @@ class Reader:
 
     def read(self, raw: Mapping[str, Any], me: Me, now: datetime) -> Event:
         """What an update means. Raises `Unreadable`."""
+        if not any(kind in raw for kind in ALLOWED):
+            # Kinds that were never asked for, or are newer than this: nobody's private message.
+            return None
         try:
             update = Update.de_json(dict(raw), None)
             key = str(_is(update.update_id, int))
@@ -104,7 +107,7 @@ class Reader:
             return None
         if _is(chat.type, str) != "private":
             return self._asked(message, sender, key, me) if not edited else None
-        if chat.id != sender.id or message.sender_chat is not None:
+        if _is(chat.id, int) != _is(sender.id, int) or message.sender_chat is not None:
             return None
         text = self._words(_optional(message.text, str) or _optional(message.caption, str) or "")
         sticker = _optional(message.sticker.emoji, str) if message.sticker is not None else None
