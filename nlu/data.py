@@ -12,6 +12,7 @@ import yaml
 
 from nlu.annotation import Span, read
 from nlu.errors import BadExamples
+from nlu.model import OUT_OF_SCOPE
 from nlu.text import plain
 
 _TOP = frozenset({"version", "nlu"})
@@ -46,20 +47,26 @@ class NluData:
 
 
 def load(files: Sequence[Path]) -> NluData:
-    """Read and merge; raises `BadExamples` with file and line. An utterance may mean only one intent."""
+    """Read and merge; raises `BadExamples` with file and line. An utterance may mean only one intent.
+
+    What is out of scope in one file may be an intent in another: a brand's new dialog takes it.
+    """
     data = NluData()
     meant: dict[str, Example] = {}
     for file in files:
+        here: dict[str, Example] = {}
         for example in _read_file(Path(file), data):
             key = plain(example.text) or example.text
-            before = meant.setdefault(key, example)
-            if before.intent != example.intent:
+            before = here.get(key) or meant.get(key)
+            if before is None or (before.intent == OUT_OF_SCOPE and key not in here):
+                here[key] = example
+            elif before.intent != example.intent and (example.intent != OUT_OF_SCOPE or key in here):
                 raise BadExamples(
                     f'{example.where}: "{example.text}" is an example of {example.intent}, '
                     f"and of {before.intent} at {before.where}"
                 )
-            if before is example:
-                data.examples.append(example)
+        meant.update(here)
+    data.examples.extend(meant.values())
     return data
 
 

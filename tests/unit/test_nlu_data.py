@@ -92,6 +92,21 @@ def test_errors_name_file_and_line(tmp_path: Path, text: str, line: int, says: s
     assert says in str(raised.value)
 
 
+@pytest.mark.parametrize("own_first", [False, True])
+def test_an_intent_of_one_file_takes_what_another_leaves_out_of_scope(tmp_path: Path, own_first: bool) -> None:
+    shipped, own = tmp_path / "shipped.yml", tmp_path / "own.yml"
+    shipped.write_text(HEAD + "- intent: oos\n  examples: |\n    - change my email\n    - pizza\n", "utf-8")
+    own.write_text(HEAD + "- intent: change_email\n  examples: |\n    - Change my email!\n", "utf-8")
+    data = load([own, shipped] if own_first else [shipped, own])
+    assert {(e.text, e.intent) for e in data.examples} == {("Change my email!", "change_email"), ("pizza", "oos")}
+
+
+def test_one_file_may_not_both_know_an_utterance_and_leave_it_out(tmp_path: Path) -> None:
+    both = "- intent: oos\n  examples: |\n    - x\n- intent: a\n  examples: |\n    - x\n"
+    with pytest.raises(BadExamples, match="and of oos at"):
+        load([put(tmp_path, HEAD + both)])
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadExamples, match="nowhere"):
         load([tmp_path / "nowhere.yml"])
