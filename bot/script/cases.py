@@ -71,12 +71,15 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     return OpenedCase(reference, opened)
 
 
+def now_unknown(key: str) -> Sql:
+    """An effect that was begun and that nobody will read back any more."""
+    return Sql("UPDATE effect SET status = 'unknown' WHERE key = :key AND status = 'intent'", {"key": key})
+
+
 def leave_effects(scope: Scope, dialog: str, frame: Frame) -> None:
     """A dialog is left for good: whatever it began and did not settle goes to a person, and the customer is told."""
     for name, entry in unsettled(frame).items():
-        scope.changes.append(
-            Sql("UPDATE effect SET status = 'unknown' WHERE key = :key AND status = 'intent'", {"key": entry["key"]})
-        )
+        scope.changes.append(now_unknown(entry["key"]))
         summary = f"{title(scope, dialog)} was left while {name} was not settled."
         about = {"effect": entry["key"]}
         case = open_for(scope, "effect_unsettled", about=about, op=op_id(frame, name), summary=summary)

@@ -8,8 +8,8 @@ import textwrap
 from functools import lru_cache
 
 from bot.errors import NewerJournal
-from bot.script.cases import open_for, title
-from bot.script.frame import Frame, answers, effects_done, new_frame
+from bot.script.cases import now_unknown, open_for, title
+from bot.script.frame import Frame, answers, effects_done, new_frame, unsettled
 from bot.script.registry import DialogSpec, Script
 from bot.script.scope import Scope
 from bot.script.values import digest
@@ -78,6 +78,7 @@ def at_version(spec: DialogSpec, frame: Frame, scope: Scope) -> DialogSpec | Non
             frame["who"] = kept
         return spec
     summary = f"Dialog: {title(scope, spec.id)} ({spec.id}), changed while it was open, with an effect begun."
+    scope.changes.extend(now_unknown(entry["key"]) for entry in unsettled(frame).values())
     case = open_for(scope, "dialog_changed", about={"answers": answers(frame)}, op=frame.get("op", ""), summary=summary)
     scope.tell(case.opened.text, **{**case.opened.values, "reference": case.reference})
     return None
