@@ -19,15 +19,16 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks.dialog import MESSAGES, TEXTS, NoLogin, Rules, number, order, today, word
+from benchmarks.dialog import MESSAGES, TEXTS, NoLogin, Rules, order, today
 from bot.bridge import Bridge
 from bot.model import Address, Inbound
 from bot.ports import Store
@@ -209,7 +210,8 @@ async def botbuilder(conversations: int, messages: int, *, bare: bool) -> float:
     root.add_dialog(TextPrompt("text"))
     root.add_dialog(NumberPrompt("number", default_locale="en-us"))
     root.add_dialog(ConfirmPrompt("confirm", default_locale="en-us"))
-    steps = [ask("text", "What size?"), ask("text", "Which kind?"), ask("number", "How many?"), ask("confirm", "Sure?"), last]
+    questions = [("text", "What size?"), ("text", "Which kind?"), ("number", "How many?"), ("confirm", "Sure?")]
+    steps = [*(ask(prompt, text) for prompt, text in questions), last]
     root.add_dialog(WaterfallDialog("order", steps))
     root.initial_dialog_id = "order"
 
@@ -255,12 +257,8 @@ async def once(store: str, conversations: int, messages: int) -> Round:
     figures = Round()
     folder = Path(tempfile.mkdtemp(prefix="parley-bench-"))
     try:
-        url, close = await _database(store, folder)
-        try:
-            await migrate(url)
+        async with _database(store, folder) as url:
             await ours(url, folder, conversations, messages, figures)
-        finally:
-            await close()
         figures.botbuilder_turns_per_s = await botbuilder(conversations, messages, bare=False)
         figures.botbuilder_bare_turns_per_s = await botbuilder(conversations, messages, bare=True)
     finally:
@@ -268,15 +266,17 @@ async def once(store: str, conversations: int, messages: int) -> Round:
     return figures
 
 
-async def _database(store: str, folder: Path) -> tuple[str, Callable[[], Awaitable[None]]]:
-    async def nothing() -> None:
-        return None
-
+@asynccontextmanager
+async def _database(store: str, folder: Path) -> AsyncIterator[str]:
     if store == "sqlite":
-        return f"sqlite:///{folder / 'bench.db'}", nothing
-    from tests.plugins.postgres import fresh_database
+        url = f"sqlite:///{folder / 'bench.db'}"
+        await migrate(url)
+        yield url
+        return
+    from tests.postgres import fresh_database
 
-    return await fresh_database()
+    async with fresh_database() as url:
+        yield url
 
 
 def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -296,7 +296,9 @@ def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]
         "replay_commit_per_s": median(lambda r: r.replay_commit_per_s),
         "p50_ms": median(lambda r: r.p50_ms, 2),
         "p99_ms": median(lambda r: r.p99_ms, 2),
-        "us_cpu_per_turn": {stage: median(lambda r, s=stage: r.us_cpu[s]) for stage in rounds[0].us_cpu},
+        "us_cpu_per_turn": {
+            stage: round(statistics.median(one.us_cpu[stage] for one in rounds)) for stage in rounds[0].us_cpu
+        },
         "botbuilder_turns_per_s": median(lambda r: r.botbuilder_turns_per_s),
         "botbuilder_bare_turns_per_s": median(lambda r: r.botbuilder_bare_turns_per_s),
         "ratio_to_botbuilder": median(lambda r: r.turns_per_s / r.botbuilder_turns_per_s, 2),
