@@ -22,7 +22,7 @@ _NO = frozenset(
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1}
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-_FILLER = re.compile(r"^(?:the|my|a|an|um|er|uh|it's|its|i think|i mean|no|sorry|please)\s+|\s+(?:one|please|pls|thanks|ta)$")
+_FILLER = re.compile(r"^(?:the|my|a|an|um|er|uh|it's|its|i think|i mean|no,|sorry|please)\s+|\s+(?:one|please|pls|thanks|ta)$")
 CLOSE = 80.0
 """How near (0 to 100) the words must be to one label for them to mean it; and the nearest other at least 8 further off."""
 
@@ -104,10 +104,17 @@ def _word(word: str, other: str) -> float:
     return 100.0 * DamerauLevenshtein.normalized_similarity(word, other)
 
 
+def _ordinal(word: str) -> int | None:
+    """An ordinal's number, one slip of the keyboard forgiven ("secnod")."""
+    if len(word) < 5:
+        return _ORDINALS.get(word)
+    return next((at for name, at in _ORDINALS.items() if DamerauLevenshtein.distance(word, name) <= 1), None)
+
+
 def _position(said: str, count: int) -> int | None:
-    word = re.sub(r"^(?:option|number|no|#)\s*", "", said)
-    word = re.sub(r"^the\s+|\s+one$|\s+option$", "", word)
-    at = int(word) if word.isdecimal() and len(word) <= 3 else _NUMBERS.get(word) or _ORDINALS.get(word)
+    word = re.sub(r"^(?:option|number|#|no\.?(?=\s*\d))\s*", "", said)
+    word = re.sub(r"^the\s+|\s+one$|\s+option$|(?<=\d)(?:st|nd|rd|th)$", "", re.sub(r"\s+one$", "", word))
+    at = int(word) if word.isdecimal() and len(word) <= 3 else _NUMBERS.get(word) or _ordinal(word)
     if at is None:
         return None
     index = count - 1 if at == -1 else at - 1
