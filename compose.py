@@ -36,6 +36,7 @@ from bot.store.urls import POSTGRES
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
+from channels import Pushed, pushed
 from dialogs.services import Files, Receipts
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Site:
     process: Process
     workers: Mapping[str, Worker]
     welcome: Welcome
+    pushed: Mapping[str, Pushed]
 
 
 @asynccontextmanager
@@ -85,7 +87,12 @@ async def site(made: Parts, tell: Tell, *, dev: bool = False) -> AsyncIterator[S
     store = await opened_store(settings)
     try:
         recogniser = await asyncio.to_thread(assembly.recogniser_of, made, tell)
-        yield await _built(made, store, recogniser, secrets, dev=dev)
+        built = await _built(made, store, recogniser, secrets, dev=dev)
+        try:
+            yield built
+        finally:
+            for one in built.pushed.values():
+                await one.close()
     finally:
         await store.close()
         assembly.close_backends(made)
@@ -112,6 +119,15 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
     downloads = _downloads(made, store, auth.identity, offered, proof)
     chat = _webchat(made, store, secrets[0], auth, recogniser, downloads, drain, dev=dev)
     proof.sessions = chat.sessions
+    push = pushed(
+        made,
+        store,
+        secrets[0],
+        control=recogniser.control,
+        links=auth.minter,
+        files=downloads,
+        login=auth.login,
+    )
     traces = Traces() if dev else None
     subapps = []
     if settings.identity.demo:
@@ -121,6 +137,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
         routes=[
             *home_routes(welcome),
             *(chat.routes() if settings.channels.webchat.enabled else []),
+            *(route for one in push.values() for route in one.routes()),
             *auth.routes(),
             *downloads.routes(),
             *web.static_routes(settings.brand_folder),
@@ -132,18 +149,21 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
         subapps=subapps,
     )
     app.middlewares.append(one_host(settings.public_url))
-    return Site(app, host, process, _workers(host, bridge, auth, made, traces), welcome)
+    return Site(app, host, process, _workers(host, bridge, auth, made, push, traces), welcome, push)
 
 
-def _workers(host: Host, bridge: Any, auth: Auth, made: Parts, traces: Traces | None) -> dict[str, Worker]:
+def _workers(
+    host: Host, bridge: Any, auth: Auth, made: Parts, push: Mapping[str, Pushed], traces: Traces | None
+) -> dict[str, Worker]:
     from bot.delivery import Delivery
     from bot.routing import Thresholds
     from bot.turn import Turns
 
     limits, nlu = made.settings.limits, made.settings.nlu
     observer = Counting(traces)
-    channels: dict[str, Channel] = {"webchat": WebchatChannel()}
+    channels: dict[str, Channel] = {"webchat": WebchatChannel(), **{name: one.channel for name, one in push.items()}}
     return {
+        **{name: worker for one in push.values() for name, worker in one.workers().items()},
         "turns": Turns(
             host,
             bridge,

@@ -99,10 +99,20 @@ class WebChatChannel(Section):
     burst: Annotated[float, Field(ge=1)] = 20.0
 
 
+class TelegramChannel(Section):
+    """A Telegram bot."""
+
+    enabled: bool = False
+    token: SecretStr = SecretStr("")
+    mode: Literal["webhook", "polling"] = "polling"
+    api: Annotated[str, StringConstraints(pattern=r"^https?://[^?#\s]+[^/?#\s]$")] = "https://api.telegram.org"
+
+
 class Channels(Section):
     """The ways in and out."""
 
     webchat: WebChatChannel = WebChatChannel()
+    telegram: TelegramChannel = TelegramChannel()
 
 
 class Provider(Section):
