@@ -179,17 +179,17 @@ def migrate(config: Config = CONFIG) -> int:
 
 @cli.command()
 @command
-def release(config: Config = CONFIG) -> int:
-    """Write the dialogs' versions.lock."""
-    from bot.assembly import parts
+def release(
+    files: Annotated[list[Path] | None, typer.Argument(help="Transcripts to take sample journals from.")] = None,
+    config: Config = CONFIG,
+) -> int:
+    """Write the dialogs' versions.lock, and a sample journal of each newly released one."""
     from bot.configuration import load_settings
-    from bot.releasing import release as write
 
-    changed = write(parts(load_settings(config)))
-    for file in changed:
-        tell(f"wrote {file}")
-    if not changed:
-        tell("Nothing is new.")
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.release(settings, files or [], tell))
     return 0
 
 

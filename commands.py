@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import compose
-from bot import assembly, checking
+from bot import assembly, checking, releasing
 from bot.assembly import Parts, Tell
 from bot.checking import Found
 from bot.ports import Recogniser, Store
@@ -116,6 +116,28 @@ async def transcripts(settings: Settings, files: Sequence[Path], tell: Tell, *, 
         return 0
     world = await _world_of(settings, tell)
     return await run_files(files, lambda case: world(case.given), rewrite=rewrite, tell=tell)
+
+
+async def release(settings: Settings, files: Sequence[Path], tell: Tell) -> None:
+    """Write the locks of dialogs that are new, and a sample journal of each from the transcripts."""
+    from bot.dev.sampling import samples, save
+
+    made = assembly.parts(settings)
+    before = set(made.dialogs.locked)
+    changed = releasing.release(made)
+    for file in changed:
+        tell(f"wrote {file}")
+    fresh = set(assembly.parts(settings).dialogs.locked) - before
+    if not fresh:
+        tell("Nothing is new.")
+        return
+    files = files or sorted((settings.brand_folder / "transcripts").glob("*.md"))
+    found = await samples(files, await _world_of(settings, tell))
+    for key in sorted(fresh):
+        if key in found:
+            tell(f"wrote {save(found[key], releasing.journals(made, key[0]))}")
+        else:
+            tell(f"{key[0]} version {key[1]} waits for nothing in any transcript, so it has no journal to keep.")
 
 
 async def cases(settings: Settings, tell: Tell) -> None:

@@ -11,6 +11,7 @@ from bot.errors import Permanent
 from bot.script.catalogue import dialogs_in
 from bot.script.lock import read_lock, write_lock
 from bot.script.versions import code_of
+from bot.settings import HOME
 
 
 class ChangedUnderItsVersion(Permanent):
@@ -39,6 +40,12 @@ def release(made: Parts) -> list[Path]:
     for file, now in planned:
         write_lock(file, now.items())
     return [file for file, _ in planned]
+
+
+def journals(made: Parts, dialog: str) -> Path:
+    """Where a dialog's sample journals are kept: with the brand's, or with this tree's tests."""
+    own = made.dialogs.get(dialog).fn.__module__.startswith(f"{made.package}.")
+    return made.settings.brand_folder / "journals" if own else HOME / "tests" / "journals"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -148,9 +148,7 @@ class Player:
     async def play(self, case: Case) -> list[str]:
         """Play it; returns its lines as they came out. Raises `Differs` at the first that came out otherwise."""
         self._accidents = Accidents(self.mode == "crash")
-        self.world.login.clock = self.world.clock
-        for given in case.given:
-            await self._given(given)
+        await self.prepare(case)
         expected: list[Line] = [line for line in case.lines]
         at = 0
         while at < len(expected):
@@ -164,6 +162,12 @@ class Player:
             at += 1
         await self._nothing_more(None, case)
         return self.written
+
+    async def prepare(self, case: Case) -> None:
+        """Set up what is given."""
+        self.world.login.clock = self.world.clock
+        for given in case.given:
+            await self._given(given)
 
     async def act(self, line: Line, case: Case) -> list[str]:
         """Let one line happen, outside any written transcript; returns what was said to it. Raises `Differs`."""
@@ -204,7 +208,7 @@ class Player:
         pressed = re.fullmatch(r"\[(.+)\]", text)
         button = await self._button(pressed[1]) if pressed else None
         if pressed and button is None:
-            raise Differs(f"there is no button [{pressed[1]}]")
+            raise Differs(f"there is no button [{pressed[1]}]; the bot last said: {await self._last_said()}")
         inbound = Inbound(
             key=f"m{self._sent}",
             kind="press" if button else "message",
@@ -423,6 +427,10 @@ class Player:
         reference = re.compile(rf"\b{re.escape(host.reference_prefix)}-[A-Z2-7]{{7}}\b")
         masked = f"{host.reference_prefix}-…"
         return [reference.sub(masked, shown(row)) for row in said if row.text not in passing]
+
+    async def _last_said(self) -> str:
+        rows = await self.world.store.query("SELECT body FROM outbound ORDER BY seq DESC, n DESC LIMIT 1")
+        return shown(msgspec.json.decode(rows[0]["body"], type=Outbound)) if rows else "nothing"
 
     async def _button(self, label: str) -> str | None:
         rows = await self.world.store.query("SELECT body FROM outbound ORDER BY seq DESC, n DESC LIMIT 40")

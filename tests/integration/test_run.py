@@ -134,7 +134,8 @@ async def test_it_says_where_it_is_answers_and_stops_cleanly(brand: Path) -> Non
         await site.chat()
         assert await site.say("hello") == 200
         assert await site.heard("")
-        for path, wanted in {"/": "Talk to a person", "/livez": "true", "/metrics": "parley_turns", "/chat": "parley-config"}.items():
+        pages = {"/": "Talk to a person", "/livez": "true", "/metrics": "parley_turns", "/chat": "parley-config"}
+        for path, wanted in pages.items():
             async with site.client.get(site.url + path) as answer:
                 assert answer.status == 200
                 assert wanted in await answer.text()

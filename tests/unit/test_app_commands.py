@@ -48,7 +48,8 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_1(env: dict[str, str], sa
 def test_help_and_check_never_import_botbuilder(tmp_path: Path) -> None:
     code = (
         "import sys, runpy\n"
-        "try:\n    runpy.run_path('app.py', run_name='__main__')\nexcept SystemExit as ended:\n    print('exit', ended.code)\n"
+        "try:\n    runpy.run_path('app.py', run_name='__main__')\n"
+        "except SystemExit as ended:\n    print('exit', ended.code)\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules} & {'botbuilder', 'sklearn'}))"
     )
     for arguments in (["--help"], ["check"]):
@@ -73,7 +74,8 @@ def test_check_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
         "from bot import Convo, dialog\n\n\n@dialog('greeting')\nasync def greeting(c: Convo) -> None:\n"
         "    await c.say('greeting.nowhere')\n"
     )
-    ran = app("check", "--config", str(brand / "config.yml"), PARLEY_NLU__RECOGNISER="tests.unit.test_app_commands:nothing")
+    config, reader = str(brand / "config.yml"), "tests.unit.test_app_commands:nothing"
+    ran = app("check", "--config", config, PARLEY_NLU__RECOGNISER=reader)
     assert ran.returncode == 1, ran.stdout + ran.stderr
     wrong = [line for line in ran.stdout.splitlines() if line.startswith("WRONG")]
     assert [line.split()[1] for line in wrong] == ["dialogs"]
@@ -97,7 +99,8 @@ def test_a_new_brand_with_a_new_dialog_passes_its_transcript_at_once(tmp_path: P
 def test_a_conversation_in_the_terminal_becomes_a_transcript_that_passes(tmp_path: Path) -> None:
     assert app("new", "brand", "acme", "--folder", str(tmp_path)).returncode == 0
     config = str(tmp_path / "acme" / "config.yml")
-    typed = "why is my bill higher?\n% signs in as C-1001\ncancel the mobile one\n[Yes, cancel it]\n% approves as C-1001\n"
+    said = ["why is my bill higher?", "% signs in as C-1001", "cancel the mobile one", "[Yes, cancel it]"]
+    typed = "\n".join([*said, "% approves as C-1001", ""])
     ran = subprocess.run(
         [sys.executable, "app.py", "chat", "--config", config, "--record", "story"],
         cwd=ROOT, env=CLEAN, capture_output=True, text=True, input=typed, timeout=120,
