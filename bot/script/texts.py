@@ -153,7 +153,9 @@ class Texts:
             said.append(text)
             if name:
                 value = values.get(name)
-                if isinstance(value, str) or (type(value) is int and -1000 < value < 1000):
+                if isinstance(value, str):
+                    said.append(value)
+                elif type(value) is int and -1000 < value < 1000:
                     said.append(str(value))
                 else:
                     return None
