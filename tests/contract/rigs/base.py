@@ -55,8 +55,8 @@ class Rig(Protocol):
         """The customer writes (`group`: where others read along). The same `key` again is the same event."""
         ...
 
-    async def presses(self, shown: Shown, button: int, *, user: str = "1001") -> int:
-        """The customer presses a button they were shown."""
+    async def presses(self, shown: Shown, button: int, *, user: str = "1001", key: str = "") -> int:
+        """The customer presses a button they were shown. The same `key` again is the same event."""
         ...
 
     async def shown(self, *, user: str = "1001", thread: str = "") -> list[Shown]:
@@ -110,6 +110,26 @@ def control(text: str, locale: str | None) -> Control | None:
     return "human" if text.lower() == "talk to a person" else None
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where a channel is opened, if not on a fresh store: a store, a clock and a rule for "human" and "stop"."""
+
+    store: Store
+    clock: Any
+    control: Callable[[str, str | None], Control | None] = control
+
+
+@asynccontextmanager
+async def world_or(world: World | None) -> AsyncIterator[World]:
+    """The given world, or a fresh one in memory that ends with the rig."""
+    if world is not None:
+        yield world
+        return
+    clock = HandClock()
+    async with memory_store(clock) as store:
+        yield World(store, clock)
+
+
 @asynccontextmanager
 async def memory_store(clock: HandClock) -> AsyncIterator[Store]:
     """A fresh store in memory."""
@@ -136,7 +156,8 @@ async def edge(routes: list[web.RouteDef]) -> AsyncIterator[TestServer]:
 class Joined:
     """A channel that takes part. `can`: press, where it has buttons; thread, where private chats have threads."""
 
-    opened: Callable[[], AbstractAsyncContextManager[Rig]]
+    opened: Callable[..., AbstractAsyncContextManager[Rig]]
+    """`opened(world: World | None = None)`."""
     can: frozenset[str]
 
 

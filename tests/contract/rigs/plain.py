@@ -15,7 +15,7 @@ import msgspec
 from adapters.fakes.plain import HEADER, PlainChannel, PlainPlatform
 from adapters.intake import Intake
 from bot.ports import Store
-from tests.contract.rigs.base import Fault, Files, HandClock, Links, Shown, control, edge, memory_store
+from tests.contract.rigs.base import Fault, Files, Links, Shown, World, edge, world_or
 
 SECRET = "plain-secret-of-the-tests"
 CAN = frozenset({"thread"})
@@ -27,7 +27,7 @@ class PlainRig:
 
     channel: PlainChannel
     store: Store
-    clock: HandClock
+    clock: Any
     links: Links
     platform: PlainPlatform
     client: aiohttp.ClientSession
@@ -55,7 +55,7 @@ class PlainRig:
         }
         return await self.garbage(msgspec.json.encode(event))
 
-    async def presses(self, shown: Shown, button: int, *, user: str = "1001") -> int:
+    async def presses(self, shown: Shown, button: int, *, user: str = "1001", key: str = "") -> int:
         raise AssertionError("this channel has no buttons")
 
     async def shown(self, *, user: str = "1001", thread: str = "") -> list[Shown]:
@@ -78,12 +78,11 @@ class PlainRig:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[PlainRig]:
+async def opened(world: World | None = None) -> AsyncIterator[PlainRig]:
     """The plain channel on a fresh platform."""
-    clock, links, platform = HandClock(), Links(), PlainPlatform()
-    async with memory_store(clock) as store:
-        channel = PlainChannel(
-            platform, Intake(store, control, "plain"), brand="larkspur", secret=SECRET, links=links, files=Files()
-        )
+    links, platform = Links(), PlainPlatform()
+    async with world_or(world) as at:
+        intake = Intake(at.store, at.control, "plain")
+        channel = PlainChannel(platform, intake, brand="larkspur", secret=SECRET, links=links, files=Files())
         async with edge(channel.routes()) as server, aiohttp.ClientSession(server.make_url("/")) as client:
-            yield PlainRig(channel, store, clock, links, platform, client)
+            yield PlainRig(channel, at.store, at.clock, links, platform, client)

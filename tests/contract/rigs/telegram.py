@@ -10,12 +10,13 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp.test_utils import TestServer
 
 from adapters.fakes.telegram import HEADER, FakeTelegram
 from adapters.telegram import Telegram, TelegramSettings
 from bot.model import Address
 from bot.ports import Sql, Store
-from tests.contract.rigs.base import Fault, Files, HandClock, Links, Shown, control, edge, memory_store
+from tests.contract.rigs.base import Fault, Files, Links, Shown, World, edge, world_or
 
 SECRET = "telegram_secret-of-the-tests"
 GROUP = -1001234
@@ -40,7 +41,7 @@ class TelegramRig:
     telegram: Telegram
     fake: FakeTelegram
     store: Store
-    clock: HandClock
+    clock: Any
     links: Links
     unlinked: Unlinked
     client: aiohttp.ClientSession
@@ -74,9 +75,10 @@ class TelegramRig:
         """Post an update as the platform would."""
         return await self.fake.post(self.client, dict(update))
 
-    async def presses(self, shown: Shown, button: int, *, user: str = "1001") -> int:
+    async def presses(self, shown: Shown, button: int, *, user: str = "1001", key: str = "") -> int:
         message, at = shown.buttons[button][1]
-        return await self.deliver(self.fake.chats.presses_button(int(user), message, at))
+        number = int(key) if key else None
+        return await self.deliver(self.fake.chats.presses_button(int(user), message, at, update_id=number))
 
     async def shown(self, *, user: str = "1001", thread: str = "") -> list[Shown]:
         found = self.fake.shown(int(user), int(thread.strip("t")) if thread else None)
@@ -109,31 +111,39 @@ class TelegramRig:
 
 
 @asynccontextmanager
-async def opened(**settings: Any) -> AsyncIterator[TelegramRig]:
+async def opened(world: World | None = None, **settings: Any) -> AsyncIterator[TelegramRig]:
     """Telegram on a fresh fake platform, its webhook set."""
-    clock, links, unlinked = HandClock(), Links(), Unlinked()
-    fake = FakeTelegram(now=clock.now)
-    # The contract's longest reply is longer than any burst that a person's chat would be sent.
-    fake.chats.chat_rate = fake.chats.overall_rate = (1000.0, 1000.0)
-    async with memory_store(clock) as store, edge(fake.routes()) as platform:
-        telegram = Telegram(
-            store=store,
-            clock=clock,
-            settings=TelegramSettings(
-                brand="larkspur",
-                token=fake.token,
-                secret=SECRET,
-                api=str(platform.make_url("/")).rstrip("/"),
-                **{"sends": 1000.0, **settings},
-            ),
-            control=control,
-            links=links,
-            files=Files(),
-            unlinks=unlinked,
-        )
-        try:
-            async with edge(telegram.routes()) as server, aiohttp.ClientSession() as client:
-                await telegram.connect(str(server.make_url("/")).rstrip("/"))
-                yield TelegramRig(telegram, fake, store, clock, links, unlinked, client)
-        finally:
-            await telegram.close()
+    links, unlinked = Links(), Unlinked()
+    async with world_or(world) as at:
+        fake = FakeTelegram(now=at.clock.now)
+        # The contract's longest reply is longer than any burst that a person's chat would be sent.
+        fake.chats.chat_rate = fake.chats.overall_rate = (1000.0, 1000.0)
+        async with edge(fake.routes()) as platform, _bot(at, fake, platform, links, unlinked, settings) as rig:
+            yield rig
+
+
+@asynccontextmanager
+async def _bot(
+    at: World, fake: FakeTelegram, platform: TestServer, links: Links, unlinked: Unlinked, settings: dict[str, Any]
+) -> AsyncIterator[TelegramRig]:
+    telegram = Telegram(
+        store=at.store,
+        clock=at.clock,
+        settings=TelegramSettings(
+            brand="larkspur",
+            token=fake.token,
+            secret=SECRET,
+            api=str(platform.make_url("/")).rstrip("/"),
+            **{"sends": 1000.0, **settings},
+        ),
+        control=at.control,
+        links=links,
+        files=Files(),
+        unlinks=unlinked,
+    )
+    try:
+        async with edge(telegram.routes()) as server, aiohttp.ClientSession() as client:
+            await telegram.connect(str(server.make_url("/")).rstrip("/"))
+            yield TelegramRig(telegram, fake, at.store, at.clock, links, unlinked, client)
+    finally:
+        await telegram.close()
