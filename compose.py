@@ -157,7 +157,8 @@ def _workers(
 ) -> dict[str, Worker]:
     from bot.delivery import Delivery
     from bot.routing import Thresholds
-    from bot.turn import Turns
+    from bot.tuning import tune
+from bot.turn import Turns
 
     limits, nlu = made.settings.limits, made.settings.nlu
     observer = Counting(traces)
@@ -189,6 +190,8 @@ async def run(
         if parent:
             workers["parent"] = ParentGone(built.process, parent)
         watching = asyncio.create_task(_watch(made, built.process)) if watch else None
+
+        tune()
 
         def ready() -> None:
             for line in built.welcome.lines():

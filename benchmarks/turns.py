@@ -37,6 +37,7 @@ from bot.script.scope import Host
 from bot.script.texts import HOST, Texts
 from bot.store import migrate, open_store
 from bot.store.system_clock import SystemClock
+from bot.tuning import tune
 from bot.turn import Turns
 
 CHANNEL = "bench"
@@ -318,6 +319,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="print where one round's time goes")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    tune()
     if arguments.profile:
         profile = cProfile.Profile()
         profile.enable()
