@@ -104,7 +104,12 @@ class Delivery:
 
     async def one(self, held: OutboxClaim) -> None:
         """Send one row and record how it went. Raises `Fenced`, `StoreUnavailable`."""
-        why = self._refused(held)
+        try:
+            why = self._refused(held)
+        except Exception as error:  # boundary: an adapter's bug in its window must not keep the row for ever
+            log.exception("adapter failed", extra={"channel": held.address.channel})
+            await self._retry(held, type(error).__name__, uncertain=held.uncertain)
+            return
         if why is not None:
             status, reason = why
             await self._store.dead(held, status=status, reason=reason)

@@ -164,7 +164,8 @@ def test_a_mistake_in_a_file_names_the_file_and_the_line(tmp_path: Path) -> None
 
 
 def test_later_files_win_and_the_nearest_language_is_taken(tmp_path: Path) -> None:
-    for name, text in (("a.ftl", "hi = Ours { $name }\nonly = Ours"), ("b.ftl", "hi = Theirs"), ("c.ftl", "hi = Hallo")):
+    files = {"a.ftl": "hi = Ours { $name }\nonly = Ours", "b.ftl": "hi = Theirs", "c.ftl": "hi = Hallo"}
+    for name, text in files.items():
         (tmp_path / name).write_text(text, "utf-8")
     made = Texts({"en-GB": [tmp_path / "a.ftl", tmp_path / "b.ftl"], "de": [tmp_path / "c.ftl"]}, {}, date.today)
     assert made.say("hi", name="x") == "Theirs"
@@ -180,7 +181,7 @@ class Colour(StrEnum):
     RED = "red"
 
 
-class Old(str, Enum):
+class Old(str, Enum):  # noqa: UP042 - as botbuilder's own are
     RED = "red"
 
 
