@@ -390,6 +390,8 @@ class Conversation:
 
     def _take(self, offer: dict[str, Any]) -> Decision:
         self.offers = []
+        if offer["d"] not in self.scope.host.dialogs:
+            return Decision("stale")
         return Decision("start", dialog=offer["d"], args=offer["a"], guesses=offer["g"])
 
     # Ends

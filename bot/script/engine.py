@@ -172,9 +172,9 @@ def _same_arguments(op: Op[Any], entry: dict[str, Any], run: Drive) -> None:
 
 def _say(op: Op[Any], run: Drive) -> Done:
     scope = run.scope
-    choices = (
-        () if scope.nested else tuple(scope.offer(offer.text, offer.dialog, offer.args) for offer in op.items)
-    )
+    # A brand may do without a dialog that another one offers.
+    offers = [] if scope.nested else [offer for offer in op.items if offer.dialog in scope.host.dialogs]
+    choices = tuple(scope.offer(offer.text, offer.dialog, offer.args) for offer in offers)
     put_private(run, Outbound(scope.text(op.text, **op.values), choices=choices))
     run.journal[op.name] = 1
     return Done(None)

@@ -1,0 +1,1 @@
+"""Brands that tests make, and a way to serve one."""
