@@ -33,6 +33,7 @@ from bot.serving import RELOAD, Every, ParentGone, Process, Worker, answers
 from bot.settings import Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
+from bot.tuning import tune
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
@@ -157,8 +158,7 @@ def _workers(
 ) -> dict[str, Worker]:
     from bot.delivery import Delivery
     from bot.routing import Thresholds
-    from bot.tuning import tune
-from bot.turn import Turns
+    from bot.turn import Turns
 
     limits, nlu = made.settings.limits, made.settings.nlu
     observer = Counting(traces)
