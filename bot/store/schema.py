@@ -305,6 +305,7 @@ identity_link = Table(
         sqlite_where=text("revoked_at IS NULL"),
     ),
     Index("identity_link_person", "person"),
+    Index("identity_link_sub", "issuer", "sub"),
 )
 
 bound_identity = Table(
@@ -316,6 +317,7 @@ bound_identity = Table(
     Column("person", Text, nullable=False),
     _time("bound_at", nullable=False),
     _time("revoked_at"),
+    Index("bound_identity_person", "person"),
 )
 
 link_txn = Table(
@@ -359,6 +361,24 @@ link_txn = Table(
     Column("ended_why", Text),
     Index("link_txn_user", "connection", "user_id", "created_at"),
     Index("link_txn_conversation", "conversation"),
+    Index(
+        "link_txn_live",
+        "expires_at",
+        postgresql_where=text("ended_at IS NULL"),
+        sqlite_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "link_txn_ended",
+        "ended_at",
+        postgresql_where=text("ended_at IS NOT NULL"),
+        sqlite_where=text("ended_at IS NOT NULL"),
+    ),
+    Index(
+        "link_txn_code",
+        "code_hash",
+        postgresql_where=text("code_hash IS NOT NULL"),
+        sqlite_where=text("code_hash IS NOT NULL"),
+    ),
 )
 
 browser_login = Table(
@@ -382,6 +402,7 @@ token_blob = Table(
     Column("held", Double),
     Column("person", Text),
     _time("expires_at"),
+    Index("token_blob_expires", "expires_at"),
 )
 
 step_up_grant = Table(
