@@ -17,6 +17,7 @@ from bot.checking import Found
 from bot.ports import Recogniser, Store
 from bot.settings import Settings
 from bot.store import open_store
+from signin import Proof, auth_of
 
 if TYPE_CHECKING:
     from bot.dev.world import BrandWorld
@@ -69,7 +70,7 @@ def _identity_check(made: Parts, store: Store) -> checking.Check:
             empty = "identity.providers is empty: nobody can sign in. Name one, or set demo: true."
             return Found("identity", "", (empty,))
         secrets = assembly.secrets_of(settings)
-        problems = await compose.auth_of(made, store, secrets, compose.Proof()).check()
+        problems = await auth_of(made, store, secrets, Proof()).check()
         problems.pop("demo", None)  # It is served by the running process itself.
         wrong = tuple(f"{name}: {problem}" for name, problem in problems.items() if problem)
         names = [*problems, *(["demo sign-in (for trying out, never for customers)"] if settings.identity.demo else [])]

@@ -1,6 +1,6 @@
 """Wires a whole site: store, engine, identity, web chat, pages, workers.
 
-Beside `app.py` and `commands.py` the only module that knows all neighbours.
+With `app.py`, `commands.py`, `channels.py` and `signin.py` the only modules that know neighbours.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.webchat import WebChat, WebchatChannel, WebChatSettings
 from adapters.webchat.page import PageConfig
-from auth import Auth, AuthSettings, ProviderSettings
-from auth.demo_idp import DemoClient, DemoIdp
+from auth import Auth
 from backends.receipts import EffectReceipts
 from bot import assembly, web
 from bot.assembly import Parts, Tell
+from bot.checking import require_whole
 from bot.dev.routes import DevRoutes
 from bot.dev.saving import save_transcript
 from bot.dev.traces import Traces
 from bot.errors import SchemaBehind
-from bot.model import Address
 from bot.observe.counting import Counting
 from bot.ports import Channel, Identity, Recogniser, Store
 from bot.script.catalogue import Services
@@ -39,9 +38,10 @@ from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from channels import Pushed, pushed
 from dialogs.services import Files, Receipts
+from signin import Proof, auth_of, demo_idp
 
 if TYPE_CHECKING:
-    from aiohttp.web import Application, Request, RouteDef
+    from aiohttp.web import Application, RouteDef
 
     from bot.script.scope import Host
 
@@ -132,7 +132,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
     traces = Traces() if dev else None
     subapps = []
     if settings.identity.demo:
-        subapps.append(("/idp", _demo_idp(made, personas, secrets[0]).app()))
+        subapps.append(("/idp", demo_idp(made, personas, secrets[0]).app()))
     welcome = welcome_of(settings, personas)
     app = web.build_app(
         routes=[
@@ -185,12 +185,12 @@ async def run(
     port = int(listening.getsockname()[1])
     settings = settings.with_port(port)
     made = assembly.parts(settings)
+    require_whole(made)
     async with site(made, tell, dev=dev) as built:
         workers = dict(built.workers)
         if parent:
             workers["parent"] = ParentGone(built.process, parent)
         watching = asyncio.create_task(_watch(made, built.process)) if watch else None
-
         tune()
 
         def ready() -> None:
@@ -209,75 +209,6 @@ async def _watch(made: Parts, process: Process) -> None:
 
     await changed(made.settings)
     process.stop(RELOAD)
-
-
-class Proof:
-    """The web chat's sessions, for the link pages and the downloads."""
-
-    sessions: Any = None
-
-    async def user_of(self, request: Request) -> str | None:
-        """See `auth.WebProof`."""
-        found: str | None = await self.sessions.user_of(request)
-        return found
-
-    async def same_browser(self, request: Request, address: Address) -> bool:
-        """Whether the chat of this address is in the browser that asks."""
-        return address.channel != "webchat" or await self.user_of(request) == address.user
-
-
-def auth_of(made: Parts, store: Store, secrets: list[bytes], proof: Proof) -> Auth:
-    settings = made.settings
-    return Auth(
-        store=store,
-        clock=made.clock,
-        providers=_providers(settings, secrets[0]),
-        server_keys=[derive(one, "links") for one in secrets],
-        vault_keys=assembly.vault_keys(secrets),
-        public_url=settings.public_url,
-        brand=settings.brand_view,
-        proof=proof,
-        settings=AuthSettings(**settings.identity.model_dump(exclude={"demo", "personas", "providers"})),
-        locale=settings.texts.locales[0],
-    )
-
-
-def _providers(settings: Settings, secret: bytes) -> list[ProviderSettings]:
-    found = [
-        ProviderSettings(**{**one.model_dump(), "client_secret": one.client_secret.get_secret_value()})
-        for one in settings.identity.providers
-    ]
-    if settings.identity.demo:
-        found.append(
-            ProviderSettings(
-                id="demo",
-                issuer=f"{settings.public_url}/idp",
-                client_id="parley",
-                client_secret=derive(secret, "demo-idp").hex(),
-                label=f"{settings.brand.name} (demo sign-in)",
-                acr_values=(),
-                # This server calls itself by the address it listens on; the public one may lead through a tunnel.
-                back_channel=f"http://{_listens(settings)}:{settings.server.port}/idp",
-            )
-        )
-    return found
-
-
-def _listens(settings: Settings) -> str:
-    return "127.0.0.1" if settings.server.host in ("0.0.0.0", "::", "localhost") else settings.server.host
-
-
-def _demo_idp(made: Parts, personas: list[dict[str, str]], secret: bytes) -> DemoIdp:
-    at = made.settings.public_url
-    client = DemoClient("parley", derive(secret, "demo-idp").hex(), (f"{at}/link/callback/demo",), (f"{at}/chat",))
-    return DemoIdp(
-        issuer=f"{at}/idp",
-        clients=[client],
-        personas=personas,
-        clock=made.clock,
-        folder=made.settings.data_folder / "demo-idp",
-        brand=made.settings.brand_view,
-    )
 
 
 def _downloads(made: Parts, store: Store, identity: Identity, offered: Services, proof: Proof) -> Downloads:
