@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.script.catalogue import Dialogs
+from bot.script.lint_names import twice
 from bot.script.registry import DialogSpec, Script
 from bot.script.texts import Texts, message_id
 
 _VERBS = frozenset({"say", "show", "ask", "choose", "confirm", "do", "once", "call", "step_up", "handoff", "now"})
 _TEXT_AT = {"say": 0, "ask": 1, "choose": 1, "confirm": 1}
-_OPTIONS = frozenset({"offers", "label", "guess", "write", "secret", "digress", "expires", "parse", "name", "text"})
+_OPTIONS = frozenset({"offers", "label", "guess", "write", "secret", "digress", "expires", "parse"})
 _BANNED_CALLS = {
     "datetime.now": "the clock", "datetime.utcnow": "the clock", "date.today": "the clock", "datetime.today": "the clock",
 }  # fmt: skip
@@ -76,6 +77,8 @@ def _title(spec: DialogSpec, texts: Texts) -> Iterator[Finding]:
 
 def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
     tree, first = _tree(fn)
+    for at, name in twice(tree.body[0].body, _verb) if isinstance(tree.body[0], ast.AsyncFunctionDef) else ():
+        yield Finding(spec.id, first + at - 1, f"the name {name} is used twice; give one its own: `.named(\"…\")`")
     for node in ast.walk(tree):
         line = first + getattr(node, "lineno", 1) - 1
         if isinstance(node, ast.Try) and node.finalbody:
@@ -84,6 +87,10 @@ def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
             yield Finding(spec.id, line, "`async with` would be left at every wait; use c.do with one call")
         elif isinstance(node, ast.ExceptHandler) and _catches_all(node):
             yield Finding(spec.id, line, "catch the domain errors by name; a wait ends the coroutine by an exception")
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) == "os.environ":
+            yield Finding(spec.id, line, "the environment differs at every replay; use c.do with a service")
+        elif isinstance(node, ast.Await) and _is_raw(node.value):
+            yield Finding(spec.id, line, "only c's verbs may be awaited: put the call into c.do(…) or c.once(…)")
         elif isinstance(node, ast.Call):
             banned = _banned(node)
             if banned:
@@ -94,7 +101,21 @@ def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
 
 
 def _catches_all(node: ast.ExceptHandler) -> bool:
-    return node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "BaseException")
+    if node.type is None:
+        return True
+    kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+    return any(isinstance(kind, ast.Name) and kind.id == "BaseException" for kind in kinds)
+
+
+def _is_raw(awaited: ast.expr) -> bool:
+    """A call of something's method that is neither a verb nor a helper which is handed the conversation."""
+    if not isinstance(awaited, ast.Call) or not isinstance(awaited.func, ast.Attribute):
+        return False
+    root = awaited.func.value
+    while isinstance(root, (ast.Attribute, ast.Call)):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    helped = any(isinstance(given, ast.Name) and given.id == "c" for given in awaited.args)
+    return not helped and not (isinstance(root, ast.Name) and root.id == "c")
 
 
 def _banned(node: ast.Call) -> str:
