@@ -139,7 +139,8 @@ ITEMS = (Item("M1", "Home broadband", 3100), Item("M2", "Mobile ending 412", 230
 class FakeBank:
     """Keeps what was done by key (or by thing, where it takes none); each method can be told how to fail, how often.
 
-    Failures: "down" raises at once; "hang" never answers; "lost" does it, then raises; "refuse" says no; "bug" breaks.
+    Failures: "down" raises at once; "hang" never answers; "lost" does it, then raises; "die" does it, and the process
+    is gone; "refuse" says no; "bug" breaks.
     """
 
     def __init__(self, clock: SetClock) -> None:
@@ -190,6 +191,8 @@ class FakeBank:
             receipt = self._do(method, thing, mark)
         if how == "lost":
             raise BankDown
+        if how == "die":
+            raise Crash
         return receipt
 
     async def items(self, *, customer: str = "") -> tuple[Item, ...]:
