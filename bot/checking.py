@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot import assembly
 from bot.assembly import Parts, Tell
-from bot.errors import ParleyError, SchemaBehind, StoreLocked
+from bot.errors import ParleyError, Permanent, SchemaBehind, StoreLocked
 from bot.ports import Store
 from bot.script.lint import lint
-from bot.script.texts import message_id
+from bot.script.texts import Texts, message_id
 from bot.script.versions import code_of
 from bot.settings import Settings
 
@@ -30,6 +30,10 @@ class Found:
 
 
 Check = Callable[[], Awaitable[Found]]
+
+
+class NotWhole(Permanent):
+    """The dialogs and texts do not fit together, so nothing was started."""
 
 
 async def run_checks(checks: Sequence[tuple[str, Check]], tell: Tell) -> int:
@@ -72,17 +76,31 @@ def of_texts(made: Parts) -> Check:
 
     async def check() -> Found:
         texts = made.texts
-        first, *others = texts.locales()
-        wrong: list[str] = []
-        for locale in others:
-            for id in texts.messages[first]:
-                if message_id(id) not in texts.messages[locale]:
-                    wrong.append(f"{id} is missing in {locale}.")
-                elif more := texts.variables(id, locale) - texts.variables(id, first):
-                    wrong.append(f"{id} in {locale} uses {', '.join(sorted(more))}, which {first} does not.")
-        return Found("texts", f"{len(texts.messages[first])} texts in {', '.join(texts.locales())}", tuple(wrong))
+        first = next(iter(texts.locales()))
+        said = f"{len(texts.messages[first])} texts in {', '.join(texts.locales())}"
+        return Found("texts", said, tuple(_untranslated(texts)))
 
     return check
+
+
+def _untranslated(texts: Texts) -> Iterator[str]:
+    first, *others = texts.locales()
+    for locale in others:
+        for id in texts.messages[first]:
+            if message_id(id) not in texts.messages[locale]:
+                yield f"{id} is missing in {locale}."
+            elif more := texts.variables(id, locale) - texts.variables(id, first):
+                yield f"{id} in {locale} uses {', '.join(sorted(more))}, which {first} does not."
+
+
+def require_whole(made: Parts) -> None:
+    """Refuse to serve where a customer would meet a missing text or code that a replay cannot repeat.
+
+    Raises `NotWhole`.
+    """
+    wrong = [*(str(finding) for finding in lint(made.dialogs, made.texts)), *_untranslated(made.texts)]
+    if wrong:
+        raise NotWhole("\n  ".join(["", *wrong]))
 
 
 def of_services(made: Parts, services: Callable[[], object]) -> Check:
