@@ -16,7 +16,10 @@ def concerns(change: Change, path: str) -> bool:
     """Whether a changed file is one that a running process has read. A brand's look is read anew by itself."""
     file = Path(path)
     parts = set(file.parts)
-    return file.suffix in SUFFIXES and not (parts & SKIPPED) and not any(part.startswith(".") for part in parts)
+    if parts & SKIPPED or any(part.startswith(".") for part in parts):
+        return False
+    # A file written into a folder that was made a moment ago may go unseen; the folder itself does not.
+    return file.suffix in SUFFIXES or (change is Change.added and file.is_dir())
 
 
 def folders(settings: Settings) -> list[Path]:

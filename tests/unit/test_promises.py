@@ -28,7 +28,8 @@ def run(folder: Path, code: str, *, whole: bool) -> subprocess.CompletedProcess[
     (folder / "test_one.py").write_text(code)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    promise: shows a promise\n")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PARLEY_ALL_PROMISES": "1" if whole else "0"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.plugins.promises", "-p", "no:cacheprovider", str(folder)]
+    plugins = ["-p", "tests.plugins.promises", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugins, str(folder)]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
 
 
