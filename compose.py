@@ -28,7 +28,7 @@ from bot.observe.counting import Counting
 from bot.ports import Channel, Identity, Recogniser, Store
 from bot.script.catalogue import Services
 from bot.secret import derive
-from bot.serving import RELOAD, Every, ParentGone, Process, Worker, answers
+from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
 from bot.settings import Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
@@ -144,7 +144,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
             *web.static_routes(settings.brand_folder),
             *(_dev(made, store, traces) if traces is not None else []),
         ],
-        health=web.Health({"store": answers(store), "workers": process.workers}, drain=drain),
+        health=web.Health({"store": writable(store), "workers": process.workers}, drain=drain),
         drain=drain,
         https=settings.public_url.startswith("https://"),
         subapps=subapps,

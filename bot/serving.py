@@ -13,7 +13,7 @@ from typing import Protocol
 from aiohttp import web
 
 from bot.errors import ParleyError, Permanent
-from bot.ports import Store
+from bot.ports import Sql, Store
 from bot.web import Check, Drain
 
 log = logging.getLogger("parley.serving")
@@ -84,12 +84,18 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def answers(store: Store) -> Check:
-    """The readiness check of a store."""
+_LOOKED = (
+    "INSERT INTO rate (bucket, tokens, held) VALUES ('readiness', 0, :now)"
+    " ON CONFLICT (bucket) DO UPDATE SET held = :now"
+)
+
+
+def writable(store: Store) -> Check:
+    """The readiness check of a store: whether a message could be accepted. Only a write sees a full disk."""
 
     async def check() -> str:
-        await store.query("SELECT 1 AS one")
-        return "answers"
+        await store.change([Sql(_LOOKED, {"now": await store.database_now()})])
+        return "can be written"
 
     return check
 
