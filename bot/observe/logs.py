@@ -13,7 +13,7 @@ import structlog
 from bot.observe.redaction import clean, failure, scrub
 
 QUIET = (
-    "aiohttp", "asyncio", "authlib", "botbuilder", "httpcore", "httpcore2", "httpx", "httpx2", "slack_bolt",
+    "aiohttp", "alembic", "asyncio", "authlib", "botbuilder", "httpcore", "httpcore2", "httpx", "httpx2", "slack_bolt",
     "slack_sdk", "telegram",
 )  # fmt: skip
 """Libraries that log URLs, headers or bodies below WARNING."""

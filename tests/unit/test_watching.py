@@ -1,4 +1,4 @@
-"""What a reload is for: code, texts, examples, configuration and new folders; nothing that the process writes itself."""
+"""What a reload is for: code, texts, examples, configuration, new folders; nothing that the process writes itself."""
 
 from __future__ import annotations
 
