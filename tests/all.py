@@ -1,7 +1,7 @@
 """The test command's parts, in order, each with its seconds: `python -m tests.all [--fast | --long | --lint]`.
 
-The first part that fails ends the run, except that lint parts are all shown. Whatever a part needs from outside Python
-(Chromium, Node's packages) is fetched first where this machine allows it.
+Every part is run, whatever became of those before it, so that one run shows all there is to mend. What a part needs from
+outside Python (Chromium, Node's packages) is fetched first where this machine allows it.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def main(arguments: Sequence[str]) -> int:
         lint(run)
         pytest_of(run, "pytest, fast", "not (slow or browser or postgres or node or long)")
     else:
-        linted = lint(run)
-        if prepare(run) and linted:
+        lint(run)
+        if prepare(run):
             pytest_of(run, "pytest", "not long", whole=True)
     return run.summary()
 
