@@ -84,7 +84,7 @@ def run(
 
     if not (dev or reload):
         return serve()
-    from bot.dev.supervise import supervise
+    from bot.dev.supervise import preload, supervise
     from bot.dev.watching import changed
 
     def child() -> int:
@@ -96,8 +96,6 @@ def run(
             asyncio.run(changed(settings))
             return RELOAD
         return code
-
-    from bot.assembly import preload
 
     preload()
     return supervise(child, tell)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -278,25 +277,3 @@ def engine(
         limits=limits_of(made.settings),
     )
     return host, Bridge(made.dialogs)
-
-
-SLOW = (
-    "aiohttp.web",
-    "authlib.oauth2.rfc6749",
-    "babel.dates",
-    "botbuilder.dialogs",
-    "cryptography.fernet",
-    "fluent.runtime",
-    "jinja2",
-    "joserfc.jwt",
-    "prometheus_client",
-    "sqlalchemy",
-    "structlog",
-)
-"""Libraries that take long to import and start no thread, so that a process may fork after importing them."""
-
-
-def preload() -> None:
-    """Import what is slow and never changes, so that a restarted process has it already."""
-    for name in SLOW:
-        importlib.import_module(name)

@@ -6,6 +6,7 @@ holds the listening socket, so that a request that comes between two children wa
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
@@ -16,6 +17,28 @@ from bot.serving import RELOAD
 
 QUICK = 3.0
 """Seconds: a child that falls over sooner, three times running, is not started again."""
+
+
+SLOW = (
+    "aiohttp.web",
+    "authlib.oauth2.rfc6749",
+    "babel.dates",
+    "botbuilder.dialogs",
+    "cryptography.fernet",
+    "fluent.runtime",
+    "jinja2",
+    "joserfc.jwt",
+    "prometheus_client",
+    "sqlalchemy",
+    "structlog",
+)
+"""Libraries that take long to import and start no thread, so that a process may fork after importing them."""
+
+
+def preload() -> None:
+    """Import what is slow and never changes, so that a restarted process has it already."""
+    for name in SLOW:
+        importlib.import_module(name)
 
 
 def supervise(child: Callable[[], int], tell: Callable[[str], None]) -> int:
