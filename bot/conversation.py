@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,8 @@ from bot.script.cases import leave_effects, title
 from bot.script.catalogue import parameters
 from bot.script.frame import Frame, answers, awaited, stop_waiting
 from bot.script.scope import Decision, Feed, Scope, Waiting
+
+log = logging.getLogger("parley.turn")
 
 _LATE = Waiting("late", True, 0)
 _CUSTOMER = frozenset({"message", "press", "file"})
@@ -42,12 +46,13 @@ class Conversation:
         mid = rest.get("m")
         if mid and mid[0] == self.scope.claim.seq:
             self.scope.n = mid[1]
+            self.scope.offers = list(self.offers) if mid[2] else []
             return True
         return False
 
     def snapshot(self, mid: bool) -> bytes:
         """The state as JSON; `mid` marks a checkpoint within this turn."""
-        mark = [self.scope.claim.seq, self.scope.n] if mid else None
+        mark = [self.scope.claim.seq, self.scope.n, len(self.scope.offers)] if mid else None
         offers = self.scope.offers or self.offers
         shown = {root for _, _, root in self.scope.prompts}
         prompts = [*self.scope.prompts, *(p for p in self.prompts if p[2] not in shown)]
@@ -179,7 +184,12 @@ class Conversation:
     async def _parse(self) -> Parse:
         scope = self.scope
         if scope.parse is None:
-            scope.parse = await scope.host.recogniser.parse(scope.claim.inbound.text, scope.locale)
+            try:
+                async with asyncio.timeout(scope.host.limits.read):
+                    scope.parse = await scope.host.recogniser.parse(scope.claim.inbound.text, scope.locale)
+            except TimeoutError:
+                log.error("recogniser gave no answer", extra={"conversation": scope.conversation})
+                scope.parse = Parse("", 0.0, backend="none")
         return scope.parse
 
     def _known(self) -> Known:
@@ -422,8 +432,11 @@ class Conversation:
         scope = self.scope
         self._remove(stack)
         for instance in stack:
+            if not self.bridge.is_script(instance.id):
+                continue
             frame = instance.state
-            entry = awaited(frame) if self.bridge.is_script(instance.id) else None
+            leave_effects(scope, instance.id, frame)
+            entry = awaited(frame)
             if not entry:
                 continue
             scope.cancel_timer(frame["op"])
@@ -431,4 +444,3 @@ class Conversation:
                 scope.changes.extend(
                     scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
                 )
-            leave_effects(scope, instance.id, frame)

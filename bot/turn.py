@@ -188,14 +188,16 @@ class Turns:
     async def _park(self, claim: Claim, error: Exception) -> Claim | None:
         """A message that fails every time: say so, open a case, leave the dialog that cannot read it, and go on."""
         scope, conversation = self._open(claim)
+        left = False
         try:
             conversation.load()
             if conversation.stacks:
                 conversation._drop(conversation.stacks[-1])
+                left = True
         except Exception:  # boundary: the state itself may be what cannot be read; the case holds its conversation
             conversation.stacks = []
         scope.audit("turn.parked", f"{claim.conversation}.{claim.seq}", error=type(error).__name__)
-        if claim.inbound.kind in ("message", "press", "file"):
+        if claim.inbound.kind in ("message", "press", "file") or (left and scope.case_id is None):
             about = {"seq": claim.seq, "error": type(error).__name__}
             case = open_for(scope, "poison_message", about=about, op="", summary="A message could not be handled.")
             scope.tell("host.poison", reference=case.reference)

@@ -199,10 +199,18 @@ async def _must_yield(op: Op[Any], run: Drive) -> bool:
     if await run.scope.look() is not None:
         run.park(op, {"s": "n"})
         return True
-    if run.scope.left() <= 0.5:
+    if run.scope.left() <= _needs(op, run):
         run.park(op, {"s": "n"}, after=timedelta())
         return True
     return False
+
+
+def _needs(op: Op[Any], run: Drive) -> float:
+    """Seconds a turn must have left for this call: an effect's deadline, as far as a whole turn has as much."""
+    if op.verb != "once" or op.fn is None:
+        return 0.5
+    host = run.scope.host
+    return max(0.5, min(host.services.effect(op.fn)[0].deadline, host.limits.turn * 0.8))
 
 
 async def _do(op: Op[Any], entry: Any, run: Drive) -> Outcome | Wait:

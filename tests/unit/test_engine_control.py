@@ -379,6 +379,52 @@ async def test_poison_after_an_effect_was_begun_does_not_lose_sight_of_it(chats:
     assert chat.bank.called("poke") == 1
 
 
+async def test_a_dialog_that_a_signal_or_timer_breaks_is_told_too(chats: Any) -> None:
+    @dialog("frail", intents=["frail"], requires=known)
+    async def frail(c: Convo) -> None:
+        await c.step_up("close", thing="M1")
+        raise RuntimeError("boom")
+
+    chat: Chat = chats(frail)
+    await chat.know()
+    await chat.say("open frail")
+    await chat.login.approves("C-1")
+    await chat.settle()
+    assert (await chat.new())[-1].startswith("Something went wrong on our side")
+    assert await chat.cases() == ["poison_message"]
+
+
+@pytest.mark.promise("human")
+async def test_a_recogniser_that_hangs_holds_nothing_up(chats: Any) -> None:
+    chat: Chat = chats(ask_one)
+    real = chat.rules.parse
+
+    async def hang(text: str, locale: str | None = None) -> Any:
+        await asyncio.sleep(3600)
+
+    chat.rules.parse = hang  # type: ignore[method-assign]
+    assert "I didn't understand that." in (await asyncio.wait_for(chat.say("open ask_one"), 3))[0]
+    chat.rules.parse = real  # type: ignore[method-assign]
+    await chat.say("open ask_one")
+    assert chat.failures == []
+
+
+async def test_an_effect_is_left_to_the_next_turn_when_this_one_has_not_its_time(chats: Any) -> None:
+    chat: Chat = chats(read, limits=Limits(turn=0.9, read=0.7))
+
+    async def slow(method: str) -> None:
+        if method == "items":
+            await asyncio.sleep(0.6)
+
+    chat.bank.hook = slow
+    await chat.accept("message", "open read")
+    await chat.step()
+    assert chat.bank.called("poke") == 0
+    chat.bank.hook = None
+    assert await chat.after(seconds=1) == ["Paid: poke-M1-1."]
+    assert chat.failures == []
+
+
 # Signals and timers
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bot import Again, Convo, StepUpRefused, dialog
+from bot import Again, Convo, Offer, StepUpRefused, dialog
 from bot.errors import Fenced
 from bot.ports import Claim
 from tests.worlds.engine import Bank, Chat, Crash, Locked, made_chats
@@ -95,6 +95,30 @@ async def test_a_crash_anywhere_does_it_once_and_says_so_once(chats: Any, point:
     assert len({key for method, _, key in chat.bank.calls if method == "pay"}) == 1
     once_only(chat)
     assert await chat.effects() == [("Bank.pay", "done")]
+
+
+@pytest.mark.promise("turn-once")
+@pytest.mark.parametrize("point", ["before checkpoint", "after checkpoint", "before commit", "after commit"])
+async def test_what_is_said_before_and_after_an_effect_is_said_once_and_in_order(chats: Any, point: str) -> None:
+    @dialog("talk", intents=["talk"])
+    async def talk(c: Convo, bank: Bank) -> None:
+        await c.say("said.a", offers=[Offer("offer.pay", "pay")])
+        await c.say("said.b")
+        receipt = await c.once(bank.pay, thing="M1")
+        await c.say("said.paid", reference=receipt.reference)
+        await c.say("said.c", offers=[Offer("offer.more", "poke")])
+
+    chat: Chat = chats(talk, pay, poke)
+    chat.crashes[point] = 1
+    chat.bank.failing["pay"] = ["die"] if point == "before commit" else []
+    await chat.say("open talk")
+    await chat.after(minutes=1)
+    said = [text for text in await chat.all_said() if "checking" not in text]
+    assert said == ["A. [Pay now]", "B.", "Paid: pay-M1-1.", "C. [Tell me more]"]
+    rows = await chat.store.query("SELECT seq, n FROM outbound WHERE seq = 1 ORDER BY n")
+    assert [row["n"] for row in rows] == list(range(len(rows)))
+    if point != "after checkpoint":
+        assert (await chat.press("Pay now"))[-1] == "Paid: pay-M1-2.", "an offer from before the accident"
 
 
 async def test_a_crash_between_the_effect_and_its_answer_does_it_once(chats: Any) -> None:

@@ -237,7 +237,7 @@ class FakeBank:
 # Understanding, people
 
 
-@dataclass(slots=True)
+@dataclass
 class Rules:
     """"open X" opens X, surely; other readings are given by the test: text to (intent, confidence, backend)."""
 
