@@ -35,6 +35,10 @@ class Pushed(Protocol):
         """What runs beside the web server."""
         ...
 
+    async def connect(self, public_url: str) -> list[str]:
+        """Set it up at its platform; what there is to know, a line each. Raises `ParleyError`."""
+        ...
+
     async def check(self) -> str:
         """Whether its platform answers to us, in a few words. Raises `ParleyError`."""
         ...

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -16,6 +14,7 @@ from adapters.public import Ask, Moved, PublicAsks
 from adapters.render import ENGLISH, FileMinter, LinkMinter, Opens, Part, Renderer, Words
 from adapters.telegram.channel import TelegramChannel
 from adapters.telegram.client import Client
+from adapters.telegram.connecting import connect
 from adapters.telegram.errors import ChatMoved
 from adapters.telegram.indicator import Typing
 from adapters.telegram.polling import Poller
@@ -122,15 +121,9 @@ class Telegram:
         me = await self.client.me()
         return f"@{me.username}, {self._settings.mode}"
 
-    async def connect(self, public_url: str) -> Mapping[str, Any]:
-        """Set this bot up: commands, and the webhook or none. Returns Telegram's own view of it."""
-        await self.client.me()
-        await self.client.set_commands(self._settings.commands)
-        if self._settings.mode == "polling":
-            await self.client.delete_webhook()
-        else:
-            await self.client.set_webhook(public_url + self._settings.path)
-        return await self.client.webhook()
+    async def connect(self, public_url: str) -> list[str]:
+        """Set this bot up; what there is to know, a line each. Raises `SettingsError` and the client's errors."""
+        return await connect(self.client, self._settings, public_url)
 
     async def close(self) -> None:
         """Finish what is under way and close the connections. After delivery has stopped."""

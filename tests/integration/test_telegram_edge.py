@@ -24,7 +24,7 @@ from adapters.telegram.errors import (
     TooFast,
     Unreachable,
 )
-from bot.errors import NotPrivate, SendUncertain, StoreUnavailable
+from bot.errors import NotPrivate, SendUncertain, SettingsError, StoreUnavailable
 from bot.model import Address, Choice, Link, Outbound
 from bot.ports import Claim, OutboxClaim, OutRow, Work
 from tests.contract.rigs.telegram import GROUP, SECRET, TelegramRig, opened
@@ -498,12 +498,34 @@ async def test_polling_says_that_somebody_else_reads(rig: TelegramRig) -> None:
         await rig.telegram.client.updates(0)
 
 
-async def test_a_polling_bot_takes_its_webhook_away_and_keeps_what_waits(rig: TelegramRig) -> None:
-    rig.fake.chats.says(ANA, "hello")
-    async with opened(mode="polling", poll=1) as polling:
-        assert polling.fake.webhook == {"url": ""}
-    await rig.telegram.client.delete_webhook()
-    assert len(rig.fake.chats.updates) == 1
+async def test_a_polling_bot_takes_its_webhook_away_and_keeps_what_waits() -> None:
+    async with opened(mode="polling", poll=1) as rig:
+        rig.fake.webhook = {"url": "https://old.example/x"}
+        rig.fake.chats.says(ANA, "hello")
+        said = await rig.telegram.connect("http://127.0.0.1:8080")
+        assert rig.fake.webhook == {"url": ""}
+        assert len(rig.fake.chats.updates) == 1
+        assert "1 messages wait." in said
+        assert [one["command"] for one in rig.fake.commands] == ["start", "help", "stop", "human"]
+        assert any("opens on this machine alone" in line for line in said)
+
+
+async def test_connecting_a_webhook_says_where_it_leads(rig: TelegramRig) -> None:
+    said = await rig.telegram.connect("https://chat.example")
+    assert rig.fake.webhook["url"] == "https://chat.example/channels/telegram"
+    assert rig.fake.webhook["allowed_updates"] == ["message", "edited_message", "callback_query", "my_chat_member"]
+    assert "Messages are posted to https://chat.example/channels/telegram." in said
+    assert "The token works: it is @larkspur_bot's." in said
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://chat.example", "https://localhost"])
+async def test_a_webhook_without_an_https_address_is_refused_before_a_customer_finds_out(
+    rig: TelegramRig, address: str
+) -> None:
+    before = rig.fake.webhook
+    with pytest.raises(SettingsError, match="PARLEY_PUBLIC_URL"):
+        await rig.telegram.connect(address)
+    assert rig.fake.webhook == before
 
 
 # Odd input

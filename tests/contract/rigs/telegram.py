@@ -143,7 +143,9 @@ async def _bot(
     )
     try:
         async with edge(telegram.routes()) as server, aiohttp.ClientSession() as client:
-            await telegram.connect(str(server.make_url("/")).rstrip("/"))
+            await telegram.client.me()
+            if settings.get("mode") != "polling":
+                await telegram.client.set_webhook(str(server.make_url("/channels/telegram")))
             yield TelegramRig(telegram, fake, at.store, at.clock, links, unlinked, client)
     finally:
         await telegram.close()
