@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot import Convo, Offer, dialog
+from bot import Again, Convo, Offer, dialog
 from tests.worlds.engine import Bank, Chat, made_chats
 
 
@@ -171,6 +171,24 @@ async def test_a_button_is_good_for_one_answer(chats: Any) -> None:
     assert await chat.new() == [
         "That button is from earlier and no longer works.", "Pay M2? [Yes, pay it] [Leave it]"
     ]  # fmt: skip
+
+
+@pytest.mark.promise("assured")
+async def test_a_button_of_an_earlier_run_does_not_answer_the_next(chats: Any) -> None:
+    @dialog("each", intents=["each"])
+    async def each(c: Convo, bank: Bank, left: int = 1) -> Again | None:
+        if await c.confirm("sure", "q.sure", write=True, thing="M1"):
+            await c.once(bank.pay, thing="M1")
+        return c.again(left=left - 1) if left else None
+
+    chat: Chat = chats(each)
+    await chat.say("open each")
+    nonce = await chat.nonce("Yes, pay it")
+    await chat.press("Yes, pay it")
+    await chat.accept("press", "Yes, pay it", nonce=nonce)
+    await chat.settle()
+    assert (await chat.new())[-2] == "That button is from earlier and no longer works."
+    assert chat.bank.called("pay") == 1
 
 
 async def test_a_forged_press_is_stale(chats: Any) -> None:
