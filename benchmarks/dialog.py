@@ -98,5 +98,3 @@ class NoLogin:
 def today() -> date:
     """A fixed day: nothing measured depends on it."""
     return date(2026, 11, 16)
-
-

@@ -135,9 +135,7 @@ def recogniser_of(made: Parts, tell: Tell) -> Recogniser:
     """The recogniser, trained where its data is new. Blocks for seconds: call it in a thread."""
     settings = made.settings
     build = named(settings.nlu.recogniser, made.package)
-    found: Recogniser = build(
-        nlu_files(settings), settings.data_folder / "nlu", lambda: made.clock.now().date(), tell
-    )
+    found: Recogniser = build(nlu_files(settings), settings.data_folder / "nlu", lambda: made.clock.now().date(), tell)
     return found
 
 

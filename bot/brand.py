@@ -34,7 +34,7 @@ def module(name: str, package: str) -> ModuleType:
         return importlib.import_module(full)
     except ModuleNotFoundError as error:
         if error.name is not None and (full == error.name or full.startswith(f"{error.name}.")):
-            where = f"{list(sys.modules[package].__path__)[0]}" if name.startswith(".") else "the Python path"
+            where = next(iter(sys.modules[package].__path__)) if name.startswith(".") else "the Python path"
             raise SettingsError(f"There is no module {name} in {where}.") from None
         raise
     except SyntaxError as error:

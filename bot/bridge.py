@@ -212,7 +212,7 @@ def _result(turn: Any) -> Any:
 
 
 def _strict(value: Any, where: str) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, (bool, int, float, str)) and not isinstance(value, Enum)):
         return value
     if isinstance(value, ListStyle):
         return {"$t": "ListStyle", "f": int(value)}

@@ -162,9 +162,7 @@ class Conversation:
         if root == "stop" and result is True:
             self._drop_all()
         elif root == "unlink" and result == "unlink":
-            scope.changes.extend(
-                scope.host.login.unlink(address=scope.claim.address, now=scope.now, reason="customer")
-            )
+            scope.changes.extend(scope.host.login.unlink(address=scope.claim.address, now=scope.now, reason="customer"))
             scope.forget_standing()
             scope.tell("unlink.done")
 

@@ -28,7 +28,8 @@ class Permanent(ParleyError):
 
 
 class DomainError(ParleyError):
-    """A backend said no for a reason the customer can be told. Subclasses are frozen dataclasses in a service contract."""
+    """A backend said no for a reason the customer can be told. Subclasses are frozen dataclasses in a service
+    contract."""
 
 
 # The store
@@ -70,11 +71,13 @@ class NameTwice(DialogError):
 
 
 class JournalMismatch(DialogError):
-    """The dialog asks under a recorded name for something else than was recorded. Give it a new name or a new version."""
+    """The dialog asks under a recorded name for something else than was recorded. Give it a new name or a new
+    version."""
 
 
 class JournalFull(DialogError):
-    """The dialog's journal has reached its cap of operations. Go on with `return c.again(…)`, which starts an empty one."""
+    """The dialog's journal has reached its cap of operations. Go on with `return c.again(…)`, which starts an empty
+    one."""
 
 
 class ValueTooLarge(DialogError):

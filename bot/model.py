@@ -153,7 +153,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One thing named in a message: `value` is normalised (pence, ISO date, YYYY-MM, a synonym's head), `text` as written."""
+    """One thing named in a message: `value` is normalised (pence, ISO date, YYYY-MM, a synonym's head), `text` as
+    written."""
 
     name: str
     value: str | int
@@ -164,7 +165,8 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Parse:
-    """What a message means. `intent` is "" where nothing fits; `ranking` is best first, (intent, confidence in 0..1)."""
+    """What a message means. `intent` is "" where nothing fits; `ranking` is best first, (intent, confidence in
+    0..1)."""
 
     intent: str
     confidence: float

@@ -38,7 +38,8 @@ class Sql:
     """One portable statement with `:named` parameters, part of a larger transaction.
 
     `rows`: how many rows it must touch; any other number refuses the whole transaction with `Conflict`.
-    Portable means: runs on SQLite ≥ 3.40 and PostgreSQL ≥ 15 as it stands; times are epoch seconds (float), JSON is text.
+    Portable means: runs on SQLite ≥ 3.40 and PostgreSQL ≥ 15 as it stands; times are epoch seconds (float), JSON is
+    text.
     """
 
     text: str
@@ -129,7 +130,8 @@ class Watch(Protocol):
 
 
 class Store(Protocol):
-    """The durable ground: one schema, two implementations. Every method is one transaction; raises `StoreUnavailable`."""
+    """The durable ground: one schema, two implementations. Every method is one transaction; raises
+    `StoreUnavailable`."""
 
     async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
         """Write an inbound, its log entry (customer's kinds) and its sequence number; a known key changes nothing."""
@@ -156,7 +158,8 @@ class Store(Protocol):
         ...
 
     async def commit(self, claim: Claim, work: Work, *, lease: float) -> Claim | None:
-        """Write the rest and mark the inbound done; returns the next claim if another inbound waits. Raises as above."""
+        """Write the rest and mark the inbound done; returns the next claim if another inbound waits. Raises as
+        above."""
         ...
 
     async def release(self, claim: Claim, *, delay: float, failed: bool = True) -> None:
@@ -232,7 +235,8 @@ class Channel(Protocol):
         ...
 
     async def send(self, held: OutboxClaim) -> str:
-        """Send one outbound; returns the platform's message id. Raises `SendTemporary`, `SendUncertain`, `SendPermanent`."""
+        """Send one outbound; returns the platform's message id. Raises `SendTemporary`, `SendUncertain`,
+        `SendPermanent`."""
         ...
 
     async def find(self, held: OutboxClaim) -> str | None:
@@ -287,7 +291,8 @@ class Login(Protocol):
     ) -> Begun:
         """Start a transaction. `shown` is the action in the customer's words, for the approval page.
 
-        The signal's outcome is `{"status": "linked" | "approved" | "declined" | "expired" | "other_person", "grant": id}`.
+        The signal's outcome is `{"status": "linked" | "approved" | "declined" | "expired" | "other_person", "grant":
+        id}`.
         """
         ...
 

@@ -77,9 +77,7 @@ def waiting(
     return _again(waits, known)
 
 
-def _same(
-    waits: Waiting, parse: Parse, known: Known, args: Callable[[str, Parse], Mapping[str, object]]
-) -> Decision:
+def _same(waits: Waiting, parse: Parse, known: Known, args: Callable[[str, Parse], Mapping[str, object]]) -> Decision:
     """The open dialog's own intent again: with another thing named at its confirmation, that is a correction."""
     given = {name: value for name, value in args(known.open[0], parse).items() if name != "intent"}
     if given and waits.verb == "confirm":

@@ -117,9 +117,7 @@ class Turns:
             redelivered = conversation.load()
             async with asyncio.timeout(self.host.limits.turn + 5):
                 await conversation.handle(redelivered)
-            following = await self.host.store.commit(
-                scope.claim, scope.work(False), lease=self.host.limits.lease
-            )
+            following = await self.host.store.commit(scope.claim, scope.work(False), lease=self.host.limits.lease)
         except Fenced:
             return None
         except NewerJournal:
@@ -216,7 +214,9 @@ def _no_snapshot(_: bool) -> bytes:
     raise RuntimeError("The turn has no conversation yet.")
 
 
-async def sweep_timers(host: Host, *, every: float, stopping: asyncio.Event, tick: Callable[[], None] = lambda: None) -> None:
+async def sweep_timers(
+    host: Host, *, every: float, stopping: asyncio.Event, tick: Callable[[], None] = lambda: None
+) -> None:
     """Turn due timers into inbounds every `every` seconds until `stopping`. Any worker may do it."""
     while not stopping.is_set():
         try:

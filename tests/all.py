@@ -1,6 +1,7 @@
 """The test command's parts, in order, each with its seconds: `python -m tests.all [--fast | --long | --lint]`.
 
-Every part is run, whatever became of those before it, so that one run shows all there is to mend. What a part needs from
+Every part is run, whatever became of those before it, so that one run shows all there is to mend. What a part needs
+from
 outside Python (Chromium, Node's packages) is fetched first where this machine allows it.
 """
 

@@ -55,7 +55,8 @@ class Shaper:
         self._files = files
 
     async def activities(self, entries: Sequence[Entry], user: str, *, typing: bool = True) -> list[Activity]:
-        """What `user` may see of these entries. `typing`: also that somebody types (never by GET, as the service does)."""
+        """What `user` may see of these entries. `typing`: also that somebody types (never by GET, as the service
+        does)."""
         return [activity for entry in entries for activity in await self._shape(entry, user, typing)]
 
     async def _shape(self, entry: Entry, user: str, typing: bool) -> list[Activity]:

@@ -97,5 +97,6 @@ class WebSessions:
         )
 
     def _name(self, request: web.Request) -> str:
-        # Only the prefixed name is read over https: a plain one could be planted by a sibling host (RFC 6265bis §4.1.3).
+        # Only the prefixed name is read over https: a plain one could be planted by a sibling host (RFC 6265bis
+        # §4.1.3).
         return "__Host-parley" if self._origins.secure(request) else "parley"

@@ -75,7 +75,8 @@ class StreamTokens:
 
     async def redeem(self, conversation: str, token: str) -> Lease:
         """Use `t` up and become the conversation's newest socket. Raises `StreamSpent`."""
-        # More than once: only another socket that opens at this very moment can make the first try fail for a live token.
+        # More than once: only another socket that opens at this very moment can make the first try fail for a live
+        # token.
         for _ in range(5):
             now = self._clock.now().timestamp()
             found = await self._store.query(

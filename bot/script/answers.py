@@ -15,16 +15,92 @@ from rapidfuzz.distance import DamerauLevenshtein
 from bot.model import Choice
 
 _YES = frozenset(
-    ["yes", "y", "yep", "yeah", "yea", "ya", "yup", "sure", "ok", "okay", "k", "kk", "correct", "right", "that's right", "thats right", "please do", "do it", "go ahead", "go on", "go for it", "of course", "absolutely", "definitely", "yes please", "please", "fine", "aye", "yes do it", "yes that's right", "yes thats right", "that one", "sounds good", "confirm", "confirmed", "i do", "indeed", "certainly", "ye", "yess", "yes pls", "pls do"]
+    [
+        "yes",
+        "y",
+        "yep",
+        "yeah",
+        "yea",
+        "ya",
+        "yup",
+        "sure",
+        "ok",
+        "okay",
+        "k",
+        "kk",
+        "correct",
+        "right",
+        "that's right",
+        "thats right",
+        "please do",
+        "do it",
+        "go ahead",
+        "go on",
+        "go for it",
+        "of course",
+        "absolutely",
+        "definitely",
+        "yes please",
+        "please",
+        "fine",
+        "aye",
+        "yes do it",
+        "yes that's right",
+        "yes thats right",
+        "that one",
+        "sounds good",
+        "confirm",
+        "confirmed",
+        "i do",
+        "indeed",
+        "certainly",
+        "ye",
+        "yess",
+        "yes pls",
+        "pls do",
+    ]
 )
 _NO = frozenset(
-    ["no", "n", "nope", "nah", "no thanks", "no thank you", "not now", "don't", "dont", "do not", "cancel that", "leave it", "never", "negative", "no way", "not really", "i'd rather not", "no don't", "no dont", "rather not", "not yet", "no leave it", "keep it", "no keep it", "changed my mind", "i changed my mind", "no ta", "naw", "wrong"]
+    [
+        "no",
+        "n",
+        "nope",
+        "nah",
+        "no thanks",
+        "no thank you",
+        "not now",
+        "don't",
+        "dont",
+        "do not",
+        "cancel that",
+        "leave it",
+        "never",
+        "negative",
+        "no way",
+        "not really",
+        "i'd rather not",
+        "no don't",
+        "no dont",
+        "rather not",
+        "not yet",
+        "no leave it",
+        "keep it",
+        "no keep it",
+        "changed my mind",
+        "i changed my mind",
+        "no ta",
+        "naw",
+        "wrong",
+    ]
 )
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1}
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-_FILLER = re.compile(r"^(?:the|my|a|an|um|er|uh|it's|its|i think|i mean|no,|sorry|please)\s+|\s+(?:one|please|pls|thanks|ta)$")
+_FILLER = re.compile(
+    r"^(?:the|my|a|an|um|er|uh|it's|its|i think|i mean|no,|sorry|please)\s+|\s+(?:one|please|pls|thanks|ta)$"
+)
 CLOSE = 80.0
-"""How near (0 to 100) the words must be to one label for them to mean it; and the nearest other at least 8 further off."""
+"""How near (0 to 100) the words must be to one label for them to mean it; and the nearest other at least 8 further
+off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from bot.script.registry import DialogSpec, Script
 class Dialogs:
     """All dialogs by id; a later package's dialog replaces an earlier one's. `foreign` are botbuilder's own dialogs."""
 
-    def __init__(self, specs: Iterable[DialogSpec], *, retired: Iterable[DialogSpec] = (), disable: Iterable[str] = ()) -> None:
+    def __init__(
+        self, specs: Iterable[DialogSpec], *, retired: Iterable[DialogSpec] = (), disable: Iterable[str] = ()
+    ) -> None:
         self.by_id: dict[str, DialogSpec] = {spec.id: spec for spec in specs}
         for id in disable:
             self.by_id.pop(id, None)
@@ -77,9 +79,7 @@ def parameters(fn: Script) -> tuple[tuple[str, Any, bool], ...]:
     found = list(inspect.signature(fn).parameters.values())
     if not found or hints.get(found[0].name, Convo) is not Convo:
         raise DialogError(f"{fn.__qualname__}: its first parameter is `c: Convo`.")
-    return tuple(
-        (p.name, hints.get(p.name, Any), p.default is not inspect.Parameter.empty) for p in found[1:]
-    )
+    return tuple((p.name, hints.get(p.name, Any), p.default is not inspect.Parameter.empty) for p in found[1:])
 
 
 class _Given:

@@ -122,9 +122,7 @@ class Convo:
         **values: Any,
     ) -> Op[R]:
         """Ask for a free answer. `parse` returns the value or raises `ValueError`; a plain, journalable value."""
-        return Op(
-            "ask", name, text=text, values=values, parse=parse, secret=secret, digress=digress, expires=expires
-        )
+        return Op("ask", name, text=text, values=values, parse=parse, secret=secret, digress=digress, expires=expires)
 
     def choose(
         self,

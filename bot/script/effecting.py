@@ -119,9 +119,10 @@ class Effect:
 
     def _approved_op(self) -> dict[str, Any] | None:
         for entry in self.run.journal.values():
-            if isinstance(entry, dict) and entry.get("up") == [self.spec.approve, self.mark] and entry["s"] == "d":
-                if entry["r"].get("status") == "approved":
-                    return entry
+            bound = isinstance(entry, dict) and entry.get("up") == [self.spec.approve, self.mark]
+            if bound and entry["s"] == "d" and entry["r"].get("status") == "approved":
+                found: dict[str, Any] = entry
+                return found
         return None
 
     def _refuse_approval(self, before: Any) -> Restart | None:
@@ -193,9 +194,7 @@ class Effect:
         }
         scope.changes.append(Sql(_SETTLE, values))
         scope.audit(f"effect.{status}", self.key, function=self.function)
-        scope.trace.setdefault("effects", []).append(
-            {"key": self.key, "function": self.function, "status": status}
-        )
+        scope.trace.setdefault("effects", []).append({"key": self.key, "function": self.function, "status": status})
 
 
 async def once(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait | Restart:
@@ -255,9 +254,7 @@ def _unknown(effect: Effect, entry: dict[str, Any]) -> Wait:
         Sql("UPDATE effect SET status = 'unknown' WHERE key = :key AND status = 'intent'", {"key": effect.key})
     )
     scope.audit("effect.unknown", effect.key, function=effect.function)
-    scope.trace.setdefault("effects", []).append(
-        {"key": effect.key, "function": effect.function, "status": "unknown"}
-    )
+    scope.trace.setdefault("effects", []).append({"key": effect.key, "function": effect.function, "status": "unknown"})
     scope.tell("host.effect-unknown", reference=case.reference)
     effect.run.park(effect.op, {**entry, "s": "u", "b": 0, "ref": case.reference}, after=timedelta(seconds=LATER[0]))
     return Wait()

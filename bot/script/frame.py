@@ -8,7 +8,8 @@ from typing import Any
 from bot.script.values import digest
 
 Frame = dict[str, Any]
-"""Keys: v version, h code hash, run, gen, args, who (customer), j journal {name: entry}, w awaited op's name, op its id,
+"""Keys: v version, h code hash, run, gen, args, who (customer), j journal {name: entry}, w awaited op's name, op its
+id,
 gate the login it waits for, g guesses from an earlier run, said (rows said since it began).
 
 Journal entries: `1` said; `{"s": "d", "r": value, "a": argument hash}` done; `{"s": "e", …}` domain error;

@@ -18,9 +18,16 @@ _VERBS = frozenset({"say", "show", "ask", "choose", "confirm", "do", "once", "ca
 _TEXT_AT = {"say": 0, "ask": 1, "choose": 1, "confirm": 1}
 _OPTIONS = frozenset({"offers", "label", "guess", "write", "secret", "digress", "expires", "parse"})
 _BANNED_CALLS = {
-    "datetime.now": "the clock", "datetime.utcnow": "the clock", "date.today": "the clock", "datetime.today": "the clock",
+    "datetime.now": "the clock", "datetime.utcnow": "the clock",
+    "date.today": "the clock", "datetime.today": "the clock",
 }  # fmt: skip
-_BANNED_MODULES = {"time": "the clock", "random": "randomness", "secrets": "randomness", "uuid": "randomness", "os": "the environment"}
+_BANNED_MODULES = {
+    "time": "the clock",
+    "random": "randomness",
+    "secrets": "randomness",
+    "uuid": "randomness",
+    "os": "the environment",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,15 @@ def _title(spec: DialogSpec, texts: Texts) -> Iterator[Finding]:
     for locale in texts.locales():
         for missing in (f"dialog.{spec.id}",):
             if message_id(missing) not in texts.messages[locale]:
-                yield Finding(spec.id, line, f"the text {message_id(missing)} (what the dialog is called) is missing in {locale}")
+                yield Finding(
+                    spec.id, line, f"the text {message_id(missing)} (what the dialog is called) is missing in {locale}"
+                )
 
 
 def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
     tree, first = _tree(fn)
     for at, name in twice(tree.body[0].body, _verb) if isinstance(tree.body[0], ast.AsyncFunctionDef) else ():
-        yield Finding(spec.id, first + at - 1, f"the name {name} is used twice; give one its own: `.named(\"…\")`")
+        yield Finding(spec.id, first + at - 1, f'the name {name} is used twice; give one its own: `.named("…")`')
     for node in ast.walk(tree):
         line = first + getattr(node, "lineno", 1) - 1
         if isinstance(node, ast.Try) and node.finalbody:
@@ -176,4 +185,6 @@ def _loop(spec: DialogSpec, loop: ast.For | ast.While | ast.AsyncFor, first: int
             own = _verb(node) in ("ask", "choose", "confirm") and node.args and _constant(node.args[0]) is None
             if not own:
                 line = first + node.lineno - 1
-                yield Finding(spec.id, line, f"c.{_verb(node)} in a loop needs a name of its own: `.named(f\"…{{item.id}}\")`")
+                yield Finding(
+                    spec.id, line, f'c.{_verb(node)} in a loop needs a name of its own: `.named(f"…{{item.id}}")`'
+                )

@@ -39,9 +39,7 @@ def _block(body: Sequence[ast.stmt], seen: set[str], verb: Verb, found: list[tup
     return False
 
 
-def _branches(
-    bodies: Sequence[Sequence[ast.stmt]], seen: set[str], verb: Verb, found: list[tuple[int, str]]
-) -> bool:
+def _branches(bodies: Sequence[Sequence[ast.stmt]], seen: set[str], verb: Verb, found: list[tuple[int, str]]) -> bool:
     after: list[set[str]] = []
     for body in bodies:
         taken = set(seen)

@@ -39,10 +39,13 @@ def dialog(
     title: str = "",
     upgrade: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> Callable[[F], F]:
-    """Make an `async def` a dialog. `intents` open it; an entity fills the parameter of its name, the intent `intent`."""
+    """Make an `async def` a dialog. `intents` open it; an entity fills the parameter of its name, the intent
+    `intent`."""
 
     def mark(fn: F) -> F:
-        spec = DialogSpec(id, fn, tuple(intents), requires, version, title or f"dialog-{id.replace('_', '-')}", upgrade=upgrade)
+        spec = DialogSpec(
+            id, fn, tuple(intents), requires, version, title or f"dialog-{id.replace('_', '-')}", upgrade=upgrade
+        )
         fn.__dialog__ = spec  # type: ignore[attr-defined]
         return fn
 

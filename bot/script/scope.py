@@ -65,9 +65,21 @@ class Feed:
 class Decision:
     """What is to become of a message. `args` are a dialog's arguments; `options` are dialog ids for "did you mean"."""
 
-    kind: Literal[  # fmt: skip
-        "answer", "deny", "again", "anew", "give_up", "start", "go_back",
-        "human", "stop", "clarify", "unknown", "stale", "full", "waiting",
+    kind: Literal[
+        "answer",
+        "deny",
+        "again",
+        "anew",
+        "give_up",
+        "start",
+        "go_back",
+        "human",
+        "stop",
+        "clarify",
+        "unknown",
+        "stale",
+        "full",
+        "waiting",
     ]
     dialog: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -162,8 +174,11 @@ class Scope:
         """A button's nonce in this conversation."""
         return nonce(self.host.secret, self.claim.conversation, op, choice)
 
-    def offer(self, text: str, dialog: str, args: Mapping[str, Any], guesses: Mapping[str, Any] | None = None) -> Choice:
-        """A button that opens a dialog, labelled by the text's `.offer` if it has one; remembered until others replace it."""
+    def offer(
+        self, text: str, dialog: str, args: Mapping[str, Any], guesses: Mapping[str, Any] | None = None
+    ) -> Choice:
+        """A button that opens a dialog, labelled by the text's `.offer` if it has one; remembered until others
+        replace it."""
         label = self.text(text, "offer" if self.host.texts.has(text, "offer") else None)
         at = f"offer:{self.claim.seq}:{len(self.offers)}"
         button = self.nonce(at, dialog)
@@ -213,7 +228,8 @@ class Scope:
         return self.until - time.monotonic()
 
     async def look(self) -> Control | None:
-        """A rule-level "human" or "stop" that has arrived since this turn began; asked of the store once it runs long."""
+        """A rule-level "human" or "stop" that has arrived since this turn began; asked of the store once it runs
+        long."""
         if self.control is None and time.monotonic() - self._begun > 0.5:
             rows = await self.host.store.query(
                 "SELECT control, control_seq FROM conversation WHERE id = :id", id=self.claim.conversation
@@ -235,7 +251,8 @@ class Scope:
         )
 
     async def checkpoint(self, *changes: Sql) -> None:
-        """Write what there is, and `changes`, fenced; the turn goes on. Raises `Fenced`, `Conflict` (nothing written)."""
+        """Write what there is, and `changes`, fenced; the turn goes on. Raises `Fenced`, `Conflict` (nothing
+        written)."""
         kept = len(self.changes)
         self.changes.extend(changes)
         try:
@@ -246,4 +263,3 @@ class Scope:
         self.rows.clear()
         self.changes.clear()
         self.control = self.control or mark
-

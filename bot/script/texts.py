@@ -195,10 +195,18 @@ class Texts:
             return format_date(date(int(year), int(number), 1), shape, locale=babel_locale)
 
         def clock(value: Any) -> Any:
-            return FluentNone("time") if isinstance(value, FluentNone) else datetime.fromisoformat(str(value)).strftime("%H:%M")
+            return (
+                FluentNone("time")
+                if isinstance(value, FluentNone)
+                else datetime.fromisoformat(str(value)).strftime("%H:%M")
+            )
 
         def listing(value: Any) -> Any:
-            return FluentNone("list") if isinstance(value, FluentNone) else format_list(str(value).split("\x1f"), locale=babel_locale)
+            return (
+                FluentNone("list")
+                if isinstance(value, FluentNone)
+                else format_list(str(value).split("\x1f"), locale=babel_locale)
+            )
 
         return {"MONEY": money, "DATE": day, "MONTH": month, "TIME": clock, "LIST": listing}
 

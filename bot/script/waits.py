@@ -148,9 +148,7 @@ def _put_approval(op: Op[Any], run: Drive, mark: str, standing: Standing) -> Non
         locale=scope.locale,
     )
     scope.changes.extend(begun.changes)
-    name = run.park(
-        op, {"s": "w", "txn": begun.transaction, "up": [op.text, mark]}, after=scope.host.limits.login
-    )
+    name = run.park(op, {"s": "w", "txn": begun.transaction, "up": [op.text, mark]}, after=scope.host.limits.login)
     button = Link(begun.transaction, scope.text("host.approve", "button"), "stepup")
     put_private(run, Outbound(scope.text("host.approve"), link=button, op=name))
 

@@ -60,7 +60,11 @@ class ScriptedLogin:
             [Sql(_PERSON, {"id": person, "brand": self.brand, "ref": customer, "at": self.clock.now().timestamp()})]
         )
         self.standings[(address.connection, address.user)] = Standing(
-            level, Person(person, customer), f"link-{address.user}", (before.link_version if before else 0) + 1, self.clock.now()
+            level,
+            Person(person, customer),
+            f"link-{address.user}",
+            (before.link_version if before else 0) + 1,
+            self.clock.now(),
         )
 
     async def standing(self, address: Address, now: datetime) -> Standing:

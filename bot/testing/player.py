@@ -149,7 +149,7 @@ class Player:
         """Play it; returns its lines as they came out. Raises `Differs` at the first that came out otherwise."""
         self._accidents = Accidents(self.mode == "crash")
         await self.prepare(case)
-        expected: list[Line] = [line for line in case.lines]
+        expected: list[Line] = list(case.lines)
         at = 0
         while at < len(expected):
             line = expected[at]
@@ -248,7 +248,9 @@ class Player:
         elif words.startswith("backend "):
             await self.world.backend(words.removeprefix("backend "))
         else:
-            raise Differs(f"nobody knows how to {words!r} (signs in as, approves as, declines, lets it expire, sees, backend)")
+            raise Differs(
+                f"nobody knows how to {words!r} (signs in as, approves as, declines, lets it expire, sees, backend)"
+            )
         await self._settle()
 
     async def _time(self, words: str) -> None:
@@ -288,7 +290,7 @@ class Player:
         wanted, done = words.removesuffix(" once").strip(), await self.world.effects()
         if wanted == "nothing":
             if len(done) > self._effects_told:
-                raise Differs(f"the backend did {done[self._effects_told:]}")
+                raise Differs(f"the backend did {done[self._effects_told :]}")
             return
         if done.count(wanted) != 1:
             raise Differs(f"the backend did {wanted!r} {done.count(wanted)} times; it did {done}")
@@ -323,7 +325,7 @@ class Player:
 
     def _process(self) -> Turns:
         if self._turns is None or self.mode == "amnesia":
-            store: Store = _CrashingStore(self.world.store, self._accidents)  # type: ignore[assignment]
+            store: Store = _CrashingStore(self.world.store, self._accidents)
             host, bridge = self.world.process(self._wrap, store)
             self._turns = Turns(host, bridge)
         return self._turns
@@ -380,7 +382,9 @@ class Player:
     async def _compare(self, expected: list[Line], at: int, case: Case) -> int:
         wanted: list[Line] = []
         while at < len(expected) and expected[at].mark == "<":
-            if self.mode != "crash" or squeezed(expected[at].text) != self._process().host.texts.say("host.effect-checking"):
+            if self.mode != "crash" or squeezed(expected[at].text) != self._process().host.texts.say(
+                "host.effect-checking"
+            ):
                 wanted.append(expected[at])
             at += 1
         said = await self._new_rows()
@@ -397,7 +401,7 @@ class Player:
             raise Differs(f"{case.path.name}:{missing.at} [{self.mode}] {case.name}\n  never said: {missing.text}")
         if len(said) > len(wanted):
             raise Differs(
-                f"{case.path.name}:{wanted[-1].at} [{self.mode}] {case.name}\n  also said: {said[len(wanted):]}"
+                f"{case.path.name}:{wanted[-1].at} [{self.mode}] {case.name}\n  also said: {said[len(wanted) :]}"
             )
         return at
 
@@ -413,7 +417,8 @@ class Player:
 
     async def _new_rows(self) -> list[str]:
         rows = await self.world.store.query(
-            "SELECT seq, n, body FROM outbound WHERE status IN ('queued', 'sent') AND (seq > :seq OR (seq = :seq AND n > :n))"
+            "SELECT seq, n, body FROM outbound WHERE status IN ('queued', 'sent')"
+            " AND (seq > :seq OR (seq = :seq AND n > :n))"
             " ORDER BY seq, n",
             seq=self._told[0],
             n=self._told[1],
@@ -458,5 +463,3 @@ def shown(said: Outbound) -> str:
     if said.choices:
         parts.append(" ".join(f"[{choice.label}]" for choice in said.choices))
     return "  ".join(parts)
-
-

@@ -43,9 +43,7 @@ def read(path: Path) -> list[Case]:
             fenced = not fenced
         elif line.startswith("## "):
             cases.append(Case(line[3:].strip(), path))
-        elif line.startswith("# ") or not line or fenced:
-            continue
-        elif not cases:
+        elif line.startswith("# ") or not line or fenced or not cases:
             continue
         elif line.startswith("given ") and not cases[-1].lines:
             cases[-1].given.append(line[6:].strip())

@@ -15,7 +15,7 @@ from bot.errors import SettingsError, Temporary
 from bot.observe import logger
 from bot.observe.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from bot.web.drain import Drain
-from bot.web.problems import Closing, Refused, TooLarge, problem
+from bot.web.problems import BadBody, Closing, Refused, TooLarge, problem
 
 log = logger("parley.web")
 
@@ -76,6 +76,9 @@ async def _answer(request: web.Request, handler: Handler, drain: Drain, route: s
         return _say(request, refused.status, refused.code, str(refused), retry_after=refused.retry_after)
     except web.HTTPRequestEntityTooLarge:
         return _say(request, TooLarge.status, TooLarge.code, str(TooLarge()))
+    except web.RequestPayloadError:
+        # Not compressed as its header says, or cut off.
+        return _say(request, BadBody.status, BadBody.code, f"{BadBody()} It cannot be unpacked.")
     except web.HTTPException as raised:
         if raised.status < 400:
             raise

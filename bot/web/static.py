@@ -1,4 +1,5 @@
-"""The files all pages share: `/ui/…` (Lit, theme, message parts) and `/brand/…` (the brand's stylesheet and pictures)."""
+"""The files all pages share: `/ui/…` (Lit, theme, message parts) and `/brand/…` (the brand's stylesheet and
+pictures)."""
 
 from __future__ import annotations
 

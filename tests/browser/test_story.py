@@ -85,7 +85,11 @@ async def test_the_whole_story(context: BrowserContext, site: Site) -> None:
     tab = await sign_in(page, "Ana")
     await picture(tab, "2-connected")
     await tab.close()
-    await hears(page, "£14.20 more than September: £9.00 roaming in Spain 3 to 6 Oct, £5.20 calls outside your plan", within=1500)
+    await hears(
+        page,
+        "£14.20 more than September: £9.00 roaming in Spain 3 to 6 Oct, £5.20 calls outside your plan",
+        within=1500,
+    )
     await picture(page, "3-bill")
 
     await say(page, "cancel the mobile one")
@@ -122,7 +126,9 @@ async def test_the_whole_story(context: BrowserContext, site: Site) -> None:
     assert said.count("Your reference is DD-") == 1
     assert said.count("Which Direct Debit") <= 1
     assert site.rows("SELECT status FROM effect") == [("done",)]
-    assert site.rows("SELECT COUNT(*) FROM audit WHERE what = 'debits.cancel' AND outcome LIKE 'done%'", backend=True) == [(1,)]
+    assert site.rows(
+        "SELECT COUNT(*) FROM audit WHERE what = 'debits.cancel' AND outcome LIKE 'done%'", backend=True
+    ) == [(1,)]
     assert site.rows("SELECT COUNT(*) FROM audit WHERE what = 'effect.done'") == [(1,)]
     await say(page, "what did you do for me?")
     await hears(page, "web chat")
