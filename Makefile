@@ -28,7 +28,8 @@ bench: env-dev
 	@exec $(PY) -m benchmarks.turns --store sqlite --conversations 2000 --messages 5 --json
 
 docs: env-dev
-	@exec $(PY) -m pytest -q docs README.md
+	@$(PY) -m tests.tables
+	@exec $(PY) -m pytest -q tests/test_docs.py
 
 env:
 	@bash deploy/environment.sh requirements.lock
