@@ -164,6 +164,34 @@ def cases(config: Config = CONFIG) -> int:
 
 @cli.command()
 @command
+def connect(
+    channel: Annotated[str, typer.Argument(help="The channel: telegram.")], config: Config = CONFIG
+) -> int:
+    """Set a channel up at its platform, check its token, and say what to do next."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.connect(settings, channel, tell))
+    return 0
+
+
+@cli.command("dead-letters")
+@command
+def dead_letters(config: Config = CONFIG) -> int:
+    """List what could not be sent, and what came in and could not be read."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.dead_letters(settings, tell))
+    return 0
+
+
+@cli.command()
+@command
 def migrate(config: Config = CONFIG) -> int:
     """Bring the database's schema up to this release."""
     from bot.configuration import load_settings

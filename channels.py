@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.intake import ControlRule
 from adapters.render import FileMinter, LinkMinter
 from bot.assembly import Parts
 from bot.errors import SettingsError
-from bot.ports import Channel, Login, Store
+from bot.model import Address
+from bot.ports import Channel, Sql, Store
 from bot.secret import derive
 from bot.serving import Worker
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from aiohttp.web import RouteDef
 
     from adapters.telegram import Telegram
+
+
+class Unlinks(Protocol):
+    """Whoever knows how a chat is linked to an account: `bot.ports.Login` is one."""
+
+    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
+        """Rows that revoke an address's link, its tokens and its live transactions."""
+        ...
 
 
 class Pushed(Protocol):
@@ -55,13 +65,13 @@ def pushed(
     *,
     control: ControlRule,
     links: LinkMinter,
-    files: FileMinter,
-    login: Login,
+    unlinks: Unlinks,
+    files: FileMinter | None = None,
 ) -> Mapping[str, Pushed]:
     """The enabled ones, by name. Raises `SettingsError`. A platform's library is imported only if it is wanted."""
     found: dict[str, Pushed] = {}
     if made.settings.channels.telegram.enabled:
-        found["telegram"] = _telegram(made, store, secret, control, links, files, login)
+        found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks)
     return found
 
 
@@ -71,8 +81,8 @@ def _telegram(
     secret: bytes,
     control: ControlRule,
     links: LinkMinter,
-    files: FileMinter,
-    login: Login,
+    files: FileMinter | None,
+    unlinks: Unlinks,
 ) -> Telegram:
     from adapters.telegram import Telegram, TelegramSettings
 
@@ -93,5 +103,5 @@ def _telegram(
         control=control,
         links=links,
         files=files,
-        unlinks=login,
+        unlinks=unlinks,
     )

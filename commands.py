@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,17 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import compose
+from adapters.deadletters import DeadLetters
+from adapters.render import NoLinks
 from bot import assembly, checking, releasing
 from bot.assembly import Parts, Tell
 from bot.checking import Found
-from bot.ports import Recogniser, Store
+from bot.errors import ParleyError, SettingsError
+from bot.model import Address
+from bot.ports import Recogniser, Sql, Store
 from bot.settings import Settings
 from bot.store import open_store
+from bot.store.system_clock import SystemClock
+from channels import Pushed, pushed
 from signin import Proof, auth_of
 
 if TYPE_CHECKING:
     from bot.dev.world import BrandWorld
 
+_DEAD = (
+    "SELECT c.channel, o.conversation, o.seq, o.n, o.reason, o.created_at FROM outbound o"
+    " JOIN conversation c ON c.id = o.conversation WHERE o.status = 'dead' ORDER BY o.created_at DESC LIMIT 100"
+)
 _OPEN_CASES = "SELECT reference, cause, origin, opened, summary FROM cases WHERE closed IS NULL ORDER BY opened"
 
 
@@ -36,7 +46,7 @@ async def check(settings: Settings, tell: Tell) -> int:
             ("texts", checking.of_texts(made)),
             ("services", checking.of_services(made, lambda: compose.services(made, store))),
             ("understanding", checking.of_model(made, lambda line: None)),
-            ("channels", _channels_check(settings)),
+            ("channels", _channels_check(made, store)),
             ("identity", _identity_check(made, store)),
         ]
         wrong = await checking.run_checks(looked, tell)
@@ -54,13 +64,75 @@ async def memory() -> AsyncIterator[Store]:
         await store.close()
 
 
-def _channels_check(settings: Settings) -> checking.Check:
+def _channels_check(made: Parts, store: Store) -> checking.Check:
     async def look() -> Found:
-        on = settings.channels.webchat.enabled
-        wrong = () if on else ("No channel is enabled: nobody can write.",)
-        return Found("channels", f"webchat at {settings.public_url}/chat" if on else "none", wrong)
+        settings = made.settings
+        on = [f"webchat at {settings.public_url}/chat"] if settings.channels.webchat.enabled else []
+        wrong: list[str] = []
+        for name, one in _pushed(made, store).items():
+            try:
+                on.append(f"{name}: {await one.check()}")
+            except ParleyError as error:
+                wrong.append(f"{name}: {error}")
+            finally:
+                await one.close()
+        if not (on or wrong):
+            wrong.append("No channel is enabled: nobody can write.")
+        return Found("channels", ", ".join(on) or "none", tuple(wrong))
 
     return look
+
+
+def _pushed(made: Parts, store: Store) -> Mapping[str, Pushed]:
+    """The channels that messages are pushed to, to be looked at or set up; none of them takes a message."""
+    secret = assembly.secrets_of(made.settings)[0]
+    return pushed(made, store, secret, control=lambda text, locale: None, links=NoLinks(), unlinks=_Nobody())
+
+
+class _Nobody:
+    """Nobody is linked to anything here."""
+
+    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
+        """No rows."""
+        return ()
+
+
+async def connect(settings: Settings, channel: str, tell: Tell) -> None:
+    """Set a channel up at its platform and say what to do next. Raises `SettingsError`."""
+    made = assembly.parts(settings)
+    async with memory() as store:
+        found = _pushed(made, store)
+        if channel not in found:
+            raise SettingsError(
+                f"channels.{channel}.enabled is false or there is no such channel; set it to true first."
+            )
+        try:
+            for line in await found[channel].connect(settings.public_url):
+                tell(line)
+        finally:
+            for one in found.values():
+                await one.close()
+    assembly.close_backends(made)
+
+
+async def dead_letters(settings: Settings, tell: Tell) -> None:
+    """List what will never be sent, and what platforms sent that could not be read; nobody's words."""
+    store = await compose.opened_store(settings, readonly=True)
+    try:
+        unsent = await store.query(_DEAD)
+        unread = await DeadLetters(store, SystemClock()).newest()
+    finally:
+        await store.close()
+    for row in unsent:
+        at = datetime.fromtimestamp(row["created_at"], UTC)
+        tell(
+            f"{at:%d %b %H:%M}  not sent    {row['channel']}  "
+            f"{row['conversation']} {row['seq']}.{row['n']}: {row['reason']}"
+        )
+    for letter in unread:
+        tell(f"{letter.at:%d %b %H:%M}  not read    {letter.connection}  {letter.id}: {letter.reason}")
+    if not unsent and not unread:
+        tell("There are none.")
 
 
 def _identity_check(made: Parts, store: Store) -> checking.Check:

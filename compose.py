@@ -127,7 +127,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
         control=recogniser.control,
         links=auth.minter,
         files=downloads,
-        login=auth.login,
+        unlinks=auth.login,
     )
     traces = Traces() if dev else None
     subapps = []

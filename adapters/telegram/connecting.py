@@ -15,7 +15,7 @@ async def connect(client: Client, settings: TelegramSettings, public_url: str) -
     """
     if settings.mode == "webhook" and not _reachable(public_url):
         raise SettingsError(
-            f"server.public_url is {public_url}: Telegram posts to an https address that it can reach alone. Set "
+            f"server.public_url is {public_url}: Telegram posts only to https addresses that it can reach. Set "
             "PARLEY_PUBLIC_URL to one, or set channels.telegram.mode to polling."
         )
     me = await client.me()
