@@ -33,6 +33,12 @@ class Progress:
         self._sent.pop(row, None)
         return ",".join(ids)
 
+    def know(self, held: OutboxClaim, ids: Sequence[str]) -> None:
+        """The platform tells that the row's first parts have gone out, with these ids."""
+        row = held.conversation, held.seq, held.n
+        if len(ids) > len(self._sent.get(row, ())):
+            self._sent[row] = list(ids)
+
     def sent(self, held: OutboxClaim) -> tuple[str, ...]:
         """The ids of the parts of this row that have gone out so far."""
         return tuple(self._sent.get((held.conversation, held.seq, held.n), ()))

@@ -1,0 +1,160 @@
+"""Messenger put together from what the composition gives: its edge, its channel, its workers."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from adapters.deadletters import DeadLetters
+from adapters.intake import ControlRule, Intake
+from adapters.messenger.channel import MessengerChannel
+from adapters.messenger.comments import Comments
+from adapters.messenger.echoes import Echoes
+from adapters.messenger.events import Events, LinkCodes, Unlinks
+from adapters.messenger.graph import Graph
+from adapters.messenger.indicator import Typing
+from adapters.messenger.settings import FIELDS, MessengerSettings
+from adapters.messenger.shape import LIMITS
+from adapters.public import PublicAsks
+from adapters.render import ENGLISH, FileMinter, LinkMinter, Renderer, Words
+from bot.errors import SettingsError
+from bot.observe.metrics import REFUSED
+from bot.ports import Clock, Store
+from bot.serving import Every, Worker
+from bot.web import BadBody, Forbidden
+
+HEADER = "X-Hub-Signature-256"
+_CHALLENGE = 512
+
+
+class SignatureWrong(Forbidden):
+    """This did not come from Meta: the signature is missing or wrong."""
+
+
+class VerifyTokenWrong(Forbidden):
+    """This is not Meta setting the webhook: the verify token is missing or wrong."""
+
+
+class NotAnEvent(BadBody):
+    """This is not an event."""
+
+
+class Messenger:
+    """One Page. `routes()` go into the application, `workers()` run beside it, `channel` is what delivery sends by."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        settings: MessengerSettings,
+        control: ControlRule,
+        links: LinkMinter,
+        unlinks: Unlinks,
+        codes: LinkCodes | None = None,
+        files: FileMinter | None = None,
+        words: Words = ENGLISH,
+    ) -> None:
+        self._settings = settings
+        self.graph = Graph(settings)
+        self._typing = Typing(self.graph, settings.typing_after)
+        self._asks = PublicAsks(store, clock, settings.connection)
+        self._comments = Comments(self.graph, settings)
+        echoes = Echoes(store, settings.connection, settings.echo)
+        self.channel = MessengerChannel(
+            self.graph,
+            Renderer(LIMITS, links, files, words),
+            echoes,
+            clock,
+            human_agent=settings.human_agent,
+            answering=self._typing.end,
+        )
+        self._events = Events(
+            settings=settings,
+            store=store,
+            clock=clock,
+            intake=Intake(store, control, "messenger"),
+            asks=self._asks,
+            letters=DeadLetters(store, clock),
+            echoes=echoes,
+            typing=self._typing,
+            unlinks=unlinks,
+            codes=codes,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """The webhook: GET when Meta sets it, POST with events."""
+        path = self._settings.path
+        return [
+            web.get(path, self._verify, name="messenger-verify"),
+            web.post(path, self._receive, name="messenger-events"),
+        ]
+
+    def workers(self) -> dict[str, Worker]:
+        """Whoever answers comments."""
+        return {"messenger-comments": Every(1.0, "messenger-comments", self.answer_comments)}
+
+    async def _verify(self, request: web.Request) -> web.Response:
+        query = request.query
+        given = query.get("hub.verify_token", "").encode("utf-8", "replace")
+        challenge = query.get("hub.challenge", "")
+        known = hmac.compare_digest(given, self._settings.verify_token.encode())
+        plausible = challenge.isascii() and 0 < len(challenge) <= _CHALLENGE
+        if query.get("hub.mode") != "subscribe" or not known or not plausible:
+            REFUSED.labels("messenger", "verify_token").inc()
+            raise VerifyTokenWrong
+        return web.Response(text=challenge, content_type="text/plain")
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")
+        # Over the bytes as they came: the same JSON written another way is not what Meta signed.
+        wanted = "sha256=" + hmac.new(self._settings.app_secret.encode(), raw, "sha256").hexdigest()
+        if not hmac.compare_digest(given, wanted.encode()):
+            REFUSED.labels("messenger", "signature").inc()
+            raise SignatureWrong
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise NotAnEvent from error
+        if not isinstance(body, dict):
+            raise NotAnEvent
+        await self._events.take(body)
+        return web.Response(text="EVENT_RECEIVED")
+
+    async def answer_comments(self) -> int:
+        """Answer what was written on the Page since; returns how many were answered."""
+        return await self._asks.answer(self._comments.answer)
+
+    async def check(self) -> str:
+        """The readiness check: which Page it is, and so that its token works. Raises the channel's send errors."""
+        page = await self.graph.get(self._settings.page, fields="id,name")
+        return str(page.get("name", page.get("id", "")))[:100]
+
+    async def connect(self, public_url: str) -> Mapping[str, Any]:
+        """Set the webhook, subscribe the Page and its first button; returns what was set. Raises `SettingsError`."""
+        if not self._settings.app_id:
+            raise SettingsError("channels.messenger.app_id: it is empty; the webhook is set with it and the secret.")
+        callback = public_url + self._settings.path
+        await self.graph.post_as_app(
+            f"{self._settings.app_id}/subscriptions",
+            {
+                "object": "page",
+                "callback_url": callback,
+                "verify_token": self._settings.verify_token,
+                "fields": ",".join(FIELDS),
+            },
+        )
+        await self.graph.post(f"{self._settings.page}/subscribed_apps", {"subscribed_fields": ",".join(FIELDS)})
+        await self.graph.post("me/messenger_profile", {"get_started": {"payload": "GET_STARTED"}})
+        page = await self.graph.get(self._settings.page, fields="id,name")
+        return {"page": page.get("name", ""), "webhook": callback, "fields": list(FIELDS)}
+
+    async def close(self) -> None:
+        """Finish what is under way and close the connections. After delivery has stopped."""
+        await self._typing.close()
+        await self.graph.close()
