@@ -55,7 +55,7 @@ def shape(
     blocks += [one.label for one in opens if limits.opens(one.url) and _too_long(one.label, limits)]
     listed = pages(said, limits, words)
     first = listed[0] if listed else Page()
-    parts = _texts("\n\n".join(filter(None, blocks)), first, buttons, bool(cards), limits, words)
+    parts = _texts("\n\n".join(filter(str.strip, blocks)), first, buttons, bool(cards), limits, words)
     parts = _with_cards(parts, cards, limits)
     if parts:
         parts[-1] = replace(parts[-1], buttons=first.buttons, links=buttons)

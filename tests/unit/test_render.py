@@ -141,8 +141,10 @@ def test_buttons_stand_below_the_last_piece_of_a_long_text() -> None:
     assert len(last.buttons) == 1
 
 
-def test_buttons_without_any_text_get_some() -> None:
-    assert shape(Outbound(choices=choices("One"), op="q"), CHAT)[0].text == "Please choose:"
+@pytest.mark.parametrize("blank", ["", " ", "\n \n"])
+def test_buttons_without_any_text_get_some(blank: str) -> None:
+    (part,) = shape(Outbound(blank, choices=choices("One"), op="q"), CHAT)
+    assert part == Part("Please choose:", (Button("One", "nonce0"),))
 
 
 def labels_of(part: Part) -> list[str]:
