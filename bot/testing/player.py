@@ -288,12 +288,13 @@ class Player:
 
     async def _effect(self, words: str) -> None:
         wanted, done = words.removesuffix(" once").strip(), await self.world.effects()
+        alike = [one for one in done if _in_any_order(one) == _in_any_order(wanted)]
         if wanted == "nothing":
             if len(done) > self._effects_told:
                 raise Differs(f"the backend did {done[self._effects_told :]}")
             return
-        if done.count(wanted) != 1:
-            raise Differs(f"the backend did {wanted!r} {done.count(wanted)} times; it did {done}")
+        if len(alike) != 1:
+            raise Differs(f"the backend did {wanted!r} {len(alike)} times; it did {done}")
         self._effects_told = len(done)
 
     async def _state(self, words: str) -> None:
@@ -445,6 +446,12 @@ class Player:
                 if squeezed(choice.label) == squeezed(label):
                     return choice.nonce
         return None
+
+
+def _in_any_order(effect: str) -> tuple[str, ...]:
+    """An effect's name and its arguments, whichever came first."""
+    name, *arguments = re.split(r" (?=\w+=)", effect)
+    return (name, *sorted(arguments))
 
 
 def shown(said: Outbound) -> str:

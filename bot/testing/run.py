@@ -47,15 +47,22 @@ async def run_files(
 
 
 async def rewrite_case(case: Case, world: NewWorld) -> None:
-    """Put into the file what the bot says now, keeping every other line."""
+    """Put into the file what the bot says now, keeping every other line. Raises `Differs` where a line cannot happen;
+    what was said up to there is written then, and the rest left as it is."""
     made = world(case)
+    player = Player(made, "plain", rewrite=True)
     try:
-        written = await Player(made, "plain", rewrite=True).play(case)
+        await player.play(case)
     finally:
         await made.close()
+        _write(case, player.written)
+
+
+def _write(case: Case, written: list[str]) -> None:
+    happened = sum(not line.startswith("<") for line in written)
+    others = [at for at, line in enumerate(case.lines) if line.mark != "<"]
+    left = case.lines[others[happened] :] if happened < len(others) else []
     lines = case.path.read_text("utf-8").splitlines()
     first, last = case.lines[0].at - 1, case.lines[-1].at
-    while last < len(lines) and lines[last].startswith("<"):
-        last += 1
-    lines[first:last] = written
+    lines[first:last] = [*written, *(f"{line.mark} {line.text}" for line in left)]
     case.path.write_text("\n".join(lines) + "\n", "utf-8")
