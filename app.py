@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ParamSpec
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit("Error: this Python has not Parley's packages. Run `make run` once, then call .venv/bin/python app.py …")
 
 from bot.errors import ParleyError
 
