@@ -84,16 +84,21 @@ class Conversation:
 
     async def _customer(self, inbound: Inbound, control: Control | None) -> None:
         scope = self.scope
+        if inbound.data.get("code"):
+            # What it was for has come in as a signal of its own; the rest of such a message is not read.
+            scope.trace["route"] = "a sign-in's code"
+            return
         if scope.claim.party == "agent":
             scope.trace["route"] = "agent holds it"
             return
         stale = inbound.kind == "press" and not self._find_press(str(inbound.data.get("nonce", "")))
         expired = bool(self.stacks) and control is None and self._expire()
         offered = None if expired and inbound.kind == "message" else self._offered(inbound)
-        if control is not None:
-            await self._apply(Decision(control))
-        elif offered is not None:
+        if offered is not None and control != "human":
+            # "Start again", typed, is the button's words before it is a command.
             await self._apply(offered)
+        elif control is not None:
+            await self._apply(Decision(control))
         elif expired:
             await self._late(inbound)
         elif stale:
@@ -303,6 +308,13 @@ class Conversation:
     async def _signal(self, inbound: Inbound) -> None:
         scope, op = self.scope, str(inbound.data.get("op", ""))
         found = self._find(op)
+        if "notice" in inbound.data:
+            scope.trace["route"] = "notice"
+            scope.put(Outbound(scope.text(str(inbound.data["notice"])), purpose="proactive"))
+            return
+        if "again" in inbound.data:
+            await self._fresh_link(found)
+            return
         if found is None or awaited(found[1]) is None or awaited(found[1])["s"] not in ("w",):
             scope.audit("signal.gone", op)
             scope.trace["route"] = "signal for an operation that is gone"
@@ -313,6 +325,30 @@ class Conversation:
         scope.trace["route"] = "signal"
         if stack is self.stacks[-1] and scope.claim.party == "bot":
             await self._drive()
+
+    async def _fresh_link(self, found: tuple[Stack, Frame] | None) -> None:
+        """Ask for a sign-in or approval anew: where a dialog still waits for one, or by the offer its end left."""
+        scope = self.scope
+        scope.trace["route"] = "a fresh link"
+        if scope.claim.party != "bot":
+            return
+        entry = awaited(found[1]) if found else None
+        retries = {scope.offered("host.sign-in-retry"), scope.offered("host.start_again")}
+        offer = next((one for one in self.offers if one["l"] in retries), None)
+        if found is not None and entry is not None and entry["s"] == "w" and "txn" in entry:
+            stack, frame = found
+            scope.changes.extend(
+                scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
+            )
+            del frame["j"][frame["w"]]
+            scope.cancel_timer(frame["op"])
+            stop_waiting(frame)
+            self._raise(stack)
+            await self._drive()
+        elif offer is not None:
+            await self._apply(self._take(offer))
+        else:
+            scope.tell("host.link-over")
 
     async def _timer(self, inbound: Inbound) -> None:
         scope, op = self.scope, str(inbound.data.get("op", ""))
