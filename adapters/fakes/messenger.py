@@ -134,6 +134,11 @@ class FakeMessenger:
 
     async def _other(self, method: str, node: str, edge: str, given: dict[str, Any]) -> dict[str, Any]:
         match method, edge:
+            case "GET", "" if "account_linking_token" in given:
+                person = self.page.linking.get(str(given["account_linking_token"]))
+                if person is None:
+                    raise Refusal(100, 0, "Invalid account_linking_token")
+                return {"id": self.page.id, "recipient": person}
             case "GET", "" if node in (self.page.id, "me"):
                 return {"id": self.page.id, "name": "Larkspur Mobile"}
             case "POST", "messages" if node in (self.page.id, "me"):

@@ -54,6 +54,8 @@ class Page:
     messages: list[Message] = field(default_factory=list)
     actions: list[tuple[str, str]] = field(default_factory=list)
     comments: dict[str, Comment] = field(default_factory=dict)
+    linking: dict[str, str] = field(default_factory=dict)
+    """Account linking tokens, and whose thread each was made in."""
     owed: list[Event] = field(default_factory=list)
     """Events that the app has not acknowledged, oldest first."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -13,17 +11,18 @@ from adapters.deadletters import DeadLetters
 from adapters.intake import ControlRule, Intake
 from adapters.messenger.channel import MessengerChannel
 from adapters.messenger.comments import Comments
+from adapters.messenger.connecting import connect
 from adapters.messenger.echoes import Echoes
 from adapters.messenger.events import Events, LinkCodes, Unlinks
 from adapters.messenger.graph import Graph
 from adapters.messenger.indicator import Typing
-from adapters.messenger.settings import FIELDS, MessengerSettings
+from adapters.messenger.settings import MessengerSettings
 from adapters.messenger.shape import LIMITS
 from adapters.public import PublicAsks
 from adapters.render import ENGLISH, FileMinter, LinkMinter, Renderer, Words
-from bot.errors import SettingsError
+from bot.errors import ParleyError
 from bot.observe.metrics import REFUSED
-from bot.ports import Clock, Store
+from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
 from bot.web import BadBody, Forbidden
 
@@ -57,6 +56,7 @@ class Messenger:
         unlinks: Unlinks,
         codes: LinkCodes | None = None,
         files: FileMinter | None = None,
+        redactor: Redactor | None = None,
         words: Words = ENGLISH,
     ) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class Messenger:
             settings=settings,
             store=store,
             clock=clock,
-            intake=Intake(store, control, "messenger"),
+            intake=Intake(store, control, "messenger", redactor),
             asks=self._asks,
             letters=DeadLetters(store, clock),
             echoes=echoes,
@@ -135,24 +135,19 @@ class Messenger:
         page = await self.graph.get(self._settings.page, fields="id,name")
         return str(page.get("name", page.get("id", "")))[:100]
 
-    async def connect(self, public_url: str) -> Mapping[str, Any]:
-        """Set the webhook, subscribe the Page and its first button; returns what was set. Raises `SettingsError`."""
-        if not self._settings.app_id:
-            raise SettingsError("channels.messenger.app_id: it is empty; the webhook is set with it and the secret.")
-        callback = public_url + self._settings.path
-        await self.graph.post_as_app(
-            f"{self._settings.app_id}/subscriptions",
-            {
-                "object": "page",
-                "callback_url": callback,
-                "verify_token": self._settings.verify_token,
-                "fields": ",".join(FIELDS),
-            },
-        )
-        await self.graph.post(f"{self._settings.page}/subscribed_apps", {"subscribed_fields": ",".join(FIELDS)})
-        await self.graph.post("me/messenger_profile", {"get_started": {"payload": "GET_STARTED"}})
-        page = await self.graph.get(self._settings.page, fields="id,name")
-        return {"page": page.get("name", ""), "webhook": callback, "fields": list(FIELDS)}
+    async def user_of(self, token: str) -> str | None:
+        """Whose thread an `account_linking_token` was made in, or None: a hint for the sign-in page, never a proof."""
+        try:
+            found = await self.graph.get("me", fields="recipient", account_linking_token=token)
+        except ParleyError:
+            # A token that is old, made up, or cannot be looked up now tells nothing.
+            return None
+        recipient = found.get("recipient")
+        return recipient if isinstance(recipient, str) and recipient else None
+
+    async def connect(self, public_url: str) -> list[str]:
+        """Set the Page up; what there is to know, a line each. Raises `SettingsError` and the Graph API's errors."""
+        return await connect(self.graph, self._settings, public_url)
 
     async def close(self) -> None:
         """Finish what is under way and close the connections. After delivery has stopped."""

@@ -26,9 +26,10 @@ from adapters.messenger.errors import (
     TooFast,
     Unreachable,
 )
+from adapters.messenger.settings import MessengerSettings
 from adapters.reconcile import tag_for
 from bot.delivery import Delivery
-from bot.errors import NotPrivate, SendPermanent, SendTemporary, SendUncertain, StoreUnavailable, WindowClosed
+from bot.errors import NotPrivate, SendTemporary, SendUncertain, SettingsError, StoreUnavailable, WindowClosed
 from bot.model import Address, Choice, Link, Outbound, Party
 from bot.ports import Claim, OutboxClaim, OutRow, Sql, Work
 from tests.contract.rigs.messenger import VERIFY, MessengerRig, opened
@@ -622,8 +623,40 @@ async def test_connecting_sets_webhook_fields_and_first_button(rig: MessengerRig
     assert "messaging_postbacks" in rig.fake.subscribed
     assert rig.fake.profile["get_started"] == {"payload": "GET_STARTED"}
     assert await rig.messenger.check() == "Larkspur Mobile"
-    with pytest.raises(SendPermanent):
-        await rig.messenger.connect("https://127.0.0.1:1".replace("https", "gopher"))
+    said = await rig.messenger.connect(rig.fake.webhook.removesuffix("/channels/messenger"))
+    assert said[0] == "The token works: it is the Page Larkspur Mobile's."
+    assert f"Meta posts to {rig.fake.webhook}." in said
+
+
+@pytest.mark.parametrize("public_url", ["http://localhost:8080", "https://localhost", "https://chat.internal"])
+async def test_connecting_says_that_an_address_cannot_be_reached(rig: MessengerRig, public_url: str) -> None:
+    with pytest.raises(SettingsError, match="PARLEY_PUBLIC_URL"):
+        await rig.messenger.connect(public_url)
+
+
+async def test_connecting_says_that_the_challenge_failed(rig: MessengerRig) -> None:
+    with pytest.raises(SettingsError, match="is the server running there"):
+        await rig.messenger.connect(rig.fake.webhook.removesuffix("/channels/messenger") + "/nowhere")
+
+
+async def test_without_an_app_id_it_says_what_to_click() -> None:
+    async with opened() as rig:
+        rig.messenger._settings = replace(rig.messenger._settings, app_id="")
+        said = await rig.messenger.connect("http://127.0.0.1:1")
+        assert "Webhooks, give http://127.0.0.1:1/channels/messenger" in said[1]
+
+
+@pytest.mark.parametrize("name", ["page", "token", "app_secret", "verify_token"])
+def test_an_empty_secret_is_refused(name: str) -> None:
+    given = {"brand": "b", "page": "1", "token": "t", "app_secret": "s", "verify_token": "v", name: ""}
+    with pytest.raises(SettingsError, match=name):
+        MessengerSettings(**given)
+
+
+async def test_whose_thread_a_linking_token_was_made_in(rig: MessengerRig) -> None:
+    rig.fake.page.linking["tok"] = ANA
+    assert await rig.messenger.user_of("tok") == ANA
+    assert await rig.messenger.user_of("made up") is None
 
 
 # Odd input
