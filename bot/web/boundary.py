@@ -77,8 +77,11 @@ async def _answer(request: web.Request, handler: Handler, drain: Drain, route: s
     except web.HTTPRequestEntityTooLarge:
         return _say(request, TooLarge.status, TooLarge.code, str(TooLarge()))
     except web.RequestPayloadError:
-        # Not compressed as its header says, or cut off.
-        return _say(request, BadBody.status, BadBody.code, f"{BadBody()} It cannot be unpacked.")
+        # Not packed as its header says. The library would read on, and log the same error as one of ours.
+        request.content.feed_eof()
+        answer = _say(request, BadBody.status, BadBody.code, f"{BadBody()} It cannot be unpacked.")
+        answer.force_close()
+        return answer
     except web.HTTPException as raised:
         if raised.status < 400:
             raise
