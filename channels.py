@@ -11,7 +11,7 @@ from adapters.render import FileMinter, LinkMinter
 from bot.assembly import Parts
 from bot.errors import SettingsError
 from bot.model import Address
-from bot.ports import Channel, Sql, Store
+from bot.ports import Channel, Redactor, Sql, Store
 from bot.secret import derive
 from bot.serving import Worker
 
@@ -67,11 +67,12 @@ def pushed(
     links: LinkMinter,
     unlinks: Unlinks,
     files: FileMinter | None = None,
+    redactor: Redactor | None = None,
 ) -> Mapping[str, Pushed]:
     """The enabled ones, by name. Raises `SettingsError`. A platform's library is imported only if it is wanted."""
     found: dict[str, Pushed] = {}
     if made.settings.channels.telegram.enabled:
-        found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks)
+        found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks, redactor)
     return found
 
 
@@ -83,6 +84,7 @@ def _telegram(
     links: LinkMinter,
     files: FileMinter | None,
     unlinks: Unlinks,
+    redactor: Redactor | None,
 ) -> Telegram:
     from adapters.telegram import Telegram, TelegramSettings
 
@@ -104,4 +106,5 @@ def _telegram(
         links=links,
         files=files,
         unlinks=unlinks,
+        redactor=redactor,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.model import Accepted, Control, Inbound
 from bot.observe.metrics import ACCEPTED
-from bot.ports import Store
+from bot.ports import Redactor, Store
 
 ControlRule = Callable[[str, str | None], Control | None]
 """Reads a rule-level "human" or "stop" from a text: the recogniser's `control`."""
@@ -20,12 +20,19 @@ class Intake:
     store: Store
     control: ControlRule
     channel: str
+    redactor: Redactor | None = None
+    """Takes a sign-in's code out of a message before it is written."""
 
     async def take(self, inbound: Inbound) -> Accepted:
         """Accept it; a known key changes nothing. Raises `StoreUnavailable`: have the platform send it again."""
+        coded = await self.redactor.take(inbound) if self.redactor is not None else None
+        if coded is not None:
+            return self._counted(inbound, coded)
         # An edit never confirms, starts or stops anything.
         plain = inbound.kind == "message" and not inbound.data.get("edited")
         mark = self.control(inbound.text, inbound.locale) if plain else None
-        accepted = await self.store.accept(inbound, mark)
+        return self._counted(inbound, await self.store.accept(inbound, mark))
+
+    def _counted(self, inbound: Inbound, accepted: Accepted) -> Accepted:
         ACCEPTED.labels(self.channel, inbound.kind, "fresh" if accepted.fresh else "duplicate").inc()
         return accepted

@@ -17,7 +17,10 @@ from auth.errors import SignInRefused
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What this one sign-in must show. `max_age` and `leeway` in seconds."""
+    """What this one sign-in must show. `max_age` and `leeway` in seconds.
+
+    `auth_time`: whether it must be said; a social login says only when its token was issued.
+    """
 
     issuer: str
     client_id: str
@@ -25,11 +28,15 @@ class Expected:
     max_age: float
     acr_values: Sequence[str] = ()
     leeway: float = 60
+    auth_time: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A sign-in that holds. `auth_time` is epoch seconds; `refresh_token` only where the provider gave one."""
+    """A sign-in that holds. `auth_time` is epoch seconds; `refresh_token` only where the provider gave one.
+
+    `account` is the person's id on the channel that the provider belongs to, `name` what it calls them.
+    """
 
     issuer: str
     sub: str
@@ -37,6 +44,8 @@ class SignedIn:
     acr: str | None = None
     customer_ref: str | None = None
     refresh_token: str | None = None
+    account: str | None = None
+    name: str = ""
 
 
 def check(claims: Mapping[str, Any], expected: Expected, now: datetime, customer_claim: str) -> SignedIn:
@@ -57,7 +66,8 @@ def check(claims: Mapping[str, Any], expected: Expected, now: datetime, customer
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not compare_digest(nonce.encode(), expected.nonce.encode()):
         raise SignInRefused("nonce")
-    auth_time = _seconds(claims, "auth_time")
+    told = expected.auth_time or "auth_time" in claims
+    auth_time = _seconds(claims, "auth_time" if told else "iat")
     if auth_time > at + expected.leeway or at - auth_time > expected.max_age + expected.leeway:
         raise SignInRefused("auth_time")
     acr = claims.get("acr")

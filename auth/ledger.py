@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 from auth.keys import hashed
 from bot.audit import audit_row
-from bot.model import Inbound, Plain
+from bot.model import Accepted, Inbound, Plain
 from bot.ports import Clock, Sql, Store
+from bot.store.codec import key_hash
 
 End = Literal["done", "declined", "expired", "other_person", "aborted"]
 
 _COLUMNS = """id, handle_hash, state, purpose, brand, connection, channel, user_id, conversation, op, person, provider,
-    action, action_hash, shown, link, link_version, cookie_hash, state_hash, secrets, masked, created_at, expires_at,
-    ended_at, ended_why"""
+    action, action_hash, shown, link, link_version, cookie_hash, state_hash, secrets, issuer, sub, customer_ref, acr,
+    auth_time, masked, code_hash, code_tries, code_expires_at, created_at, expires_at, ended_at, ended_why"""
 _BY_HANDLE = f"SELECT {_COLUMNS} FROM link_txn WHERE handle_hash = :handle_hash"
 _BY_ID = f"SELECT {_COLUMNS} FROM link_txn WHERE id = :id"
 _OVERDUE = f"""SELECT {_COLUMNS} FROM link_txn WHERE ended_at IS NULL AND expires_at <= :now
@@ -35,10 +36,23 @@ _TAKE_STATE = """
 UPDATE link_txn SET state_hash = NULL, secrets = NULL
 WHERE id = :id AND state = 'started' AND state_hash = :state_hash AND ended_at IS NULL"""
 
+_PAUSE = """
+UPDATE link_txn SET secrets = :secrets
+WHERE id = :id AND state = 'started' AND state_hash IS NULL AND ended_at IS NULL"""
+
+_HOLD = """
+UPDATE link_txn SET state = 'authenticated', issuer = :issuer, sub = :sub, person = :person, customer_ref = :ref,
+    acr = :acr, auth_time = :auth_time, masked = :masked, secrets = :secrets, code_hash = :code_hash, code_tries = 0,
+    code_expires_at = :code_expires
+WHERE id = :id AND state = 'started' AND ended_at IS NULL"""
+
 _END = """
 UPDATE link_txn SET state = :state, ended_at = :now, ended_why = :why, secrets = NULL, state_hash = NULL,
     cookie_hash = COALESCE(cookie_hash, :cookie_hash), person = COALESCE(person, :person), masked = :masked
 WHERE id = :id AND ended_at IS NULL"""
+_OLD = "SELECT id FROM link_txn WHERE ended_at <= :before ORDER BY ended_at LIMIT {limit}"
+_FORGET = "DELETE FROM link_txn WHERE id = :id"
+_SEEN = "SELECT 1 AS found FROM seen WHERE connection = :connection AND key_hash = :key_hash"
 _OLD_LOGIN = "SELECT 1 AS found FROM browser_login WHERE expires_at <= :now LIMIT 1"
 _FORGET_LOGINS = "DELETE FROM browser_login WHERE expires_at <= :now"
 
@@ -67,7 +81,15 @@ class Txn:
     cookie_hash: bytes | None
     state_hash: bytes | None
     secrets: bytes | None
+    issuer: str | None
+    sub: str | None
+    customer_ref: str | None
+    acr: str | None
+    auth_time: float | None
     masked: str | None
+    code_hash: bytes | None
+    code_tries: int
+    code_expires_at: float | None
     created_at: float
     expires_at: float
     ended_at: float | None
@@ -114,6 +136,16 @@ class Ledger:
         """Use the state up, whatever comes of it."""
         await self.store.change([Sql(_TAKE_STATE, {"id": txn.id, "state_hash": hashed(state)}, rows=1)])
 
+    async def pause(self, txn: Txn, secrets: bytes) -> None:
+        """Keep what a sign-in has shown so far, until the customer goes on from our page."""
+        await self.store.change([Sql(_PAUSE, {"id": txn.id, "secrets": secrets}, rows=1)])
+
+    async def hold(self, txn: Txn, **found: Any) -> None:
+        """Keep who signed in, unlinked, until the chat that began it brings the page's code."""
+        now = self.clock.now()
+        audited = self.audit(txn, "authenticated", now, {"issuer": found["issuer"]}, None)
+        await self.store.change([Sql(_HOLD, {"id": txn.id, **found}, rows=1), audited])
+
     async def end(
         self,
         txn: Txn,
@@ -126,8 +158,12 @@ class Ledger:
         changes: Sequence[Sql] = (),
         outcome: Mapping[str, Plain] | None = None,
         detail: Mapping[str, Plain] | None = None,
-    ) -> None:
-        """End the sign-in once, with whatever stands or falls with it, and tell the parked dialog."""
+        message: Inbound | None = None,
+    ) -> tuple[Accepted, ...]:
+        """End the sign-in once, with whatever stands or falls with it, and tell the parked dialog.
+
+        `message`: the customer's own that ended it, accepted in the same transaction, and first.
+        """
         now = self.clock.now()
         values = {
             "id": txn.id,
@@ -148,7 +184,21 @@ class Ledger:
             conversation=txn.conversation,
             data={"op": txn.op, "outcome": told},
         )
-        await self.store.change([ended, *changes, audited], [signal])
+        said = [signal] if message is None else [message, signal]
+        return await self.store.change([ended, *changes, audited], said)
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Forget sign-ins that ended before then; returns how many."""
+        rows = await self.store.query(_OLD.format(limit=int(limit)), before=before.timestamp())
+        if rows:
+            await self.store.change([Sql(_FORGET, {"id": row["id"]}) for row in rows])
+        return len(rows)
+
+    async def seen(self, inbound: Inbound) -> bool:
+        """Whether a customer's message was accepted before."""
+        assert inbound.address is not None
+        names = {"connection": inbound.address.connection, "key_hash": key_hash(inbound.key)}
+        return bool(await self.store.query(_SEEN, **names))
 
     async def forget_logins(self) -> None:
         """Forget which browsers had a login that approves nothing any more."""

@@ -6,11 +6,9 @@ Authorization code flow with PKCE S256 (RFC 7636), issuer in the response (RFC 9
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -26,6 +24,7 @@ from auth.errors import ProviderDown, ProviderMisconfigured, SignInRefused, Toke
 from auth.id_token import Expected, SignedIn, check
 from auth.keys import fresh
 from auth.settings import AuthSettings, ProviderSettings, loopback, origin, secure
+from auth.tls import tls
 from bot.ports import Clock
 
 if TYPE_CHECKING:
@@ -56,12 +55,15 @@ class OidcProvider:
         return (origin(client.server_metadata["authorization_endpoint"]), *self.settings.form_origins)
 
     async def begin(self, *, redirect_uri: str, state: str, max_age: float) -> tuple[str, dict[str, str]]:
-        """The address of the sign-in, always asking for a new login, and the secrets to finish it with.
+        """The address of the sign-in, and the secrets to finish it with.
 
-        Raises `ProviderDown`, `ProviderMisconfigured`.
+        It always asks for a new login, but of a social provider, whose point is that one tap will do. Raises
+        `ProviderDown`, `ProviderMisconfigured`.
         """
         client = await self._client()
         more: dict[str, Any] = {"acr_values": " ".join(self.settings.acr_values) or None}
+        if not self.settings.social:
+            more |= {"prompt": "login", "max_age": int(max_age), "response_mode": "query"}
         verifier, nonce = fresh(), fresh()
         with self._told():
             made = await client.create_authorization_url(
@@ -69,9 +71,6 @@ class OidcProvider:
                 state=state,
                 code_verifier=verifier,
                 nonce=nonce,
-                prompt="login",
-                max_age=int(max_age),
-                response_mode="query",
                 **more,
             )
         return str(made["url"]), {"verifier": verifier, "nonce": nonce, "redirect_uri": redirect_uri}
@@ -98,10 +97,31 @@ class OidcProvider:
             max_age=max_age,
             acr_values=self.settings.acr_values,
             leeway=self._durations.leeway,
+            auth_time=not self.settings.social,
         )
         signed_in = check(claims, expected, self._clock.now(), self.settings.customer_claim)
+        if self.settings.social:
+            return replace(signed_in, account=self._account(claims), name=str(claims.get("name", "")))
         refresh = token.get("refresh_token")
         return replace(signed_in, refresh_token=refresh if isinstance(refresh, str) else None)
+
+    def _account(self, claims: Mapping[str, Any]) -> str:
+        """The person's id on the provider's own channel: the id of a Telegram account, of a member of a workspace."""
+        settings = self.settings
+        # The same member id may stand for somebody else in another workspace.
+        if settings.kind == "slack" and claims.get("https://slack.com/team_id") != settings.team:
+            raise SignInRefused("team")
+        account = claims.get(settings.account_claim)
+        if isinstance(account, bool) or not isinstance(account, str | int) or not account:
+            raise SignInRefused("account")
+        return str(account)
+
+    async def logout_claims(self, token: str) -> Mapping[str, Any]:
+        """The claims of a logout token whose signature holds; nothing else of it is checked. Raises `SignInRefused`."""
+        client = await self._client()
+        with self._told():
+            claims = await client.parse_id_token({"id_token": token}, nonce=None, claims_cls=_Unchecked)
+        return dict(claims)
 
     async def refresh(self, refresh_token: str) -> str:
         """Turn a refresh token in for the next one. Raises `TokenRevoked`, `ProviderDown`."""
@@ -156,7 +176,7 @@ class OidcProvider:
                 "scope": " ".join(settings.scopes),
                 "code_challenge_method": "S256",
                 "timeout": settings.timeout,
-                "verify": _tls(plain=inside.startswith("http:")),
+                "verify": tls(plain=inside.startswith("http:")),
                 # A proxy of the environment cannot reach this machine's own provider.
                 "trust_env": not loopback(inside),
             },
@@ -212,13 +232,14 @@ class OidcProvider:
             raise ProviderDown(f"{self.settings.id}: its answer is not JSON.") from None
 
 
-@cache
-def _tls(*, plain: bool) -> ssl.SSLContext:
-    """One context for all calls: reading the certificates anew holds the event loop for 50 ms, four times a sign-in.
+class _Unchecked(dict[str, Any]):
+    """Claims as they are, for a token that is no id_token."""
 
-    For plain http on this machine one that trusts nobody will do.
-    """
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
+    def __init__(self, claims: Mapping[str, Any], *_: Any) -> None:
+        super().__init__(claims)
+
+    def validate(self, leeway: int = 0) -> None:
+        """Nothing: whoever asked for them does."""
 
 
 def _claims_at(clock: Clock) -> type[Any]:

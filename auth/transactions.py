@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from auth.actions import action_hash
 from auth.keys import Keys, hashed
+from auth.revocation import of_address
 from auth.settings import AuthSettings
 from bot.audit import audit_row
 from bot.errors import Conflict
 from bot.model import Address, Standing
-from bot.ports import Begun, Sql
+from bot.ports import Begun, Sql, Store
 
 _BEGIN = """
 INSERT INTO link_txn (id, handle_hash, state, purpose, brand, connection, channel, user_id, conversation, op, person,
@@ -42,29 +43,18 @@ _LINK_HOLDS = """
 UPDATE identity_link SET last_used_at = :now
 WHERE id = :link AND version = :version AND revoked_at IS NULL AND expires_at > :now"""
 
-_THEIR_LINK = "(SELECT id FROM identity_link WHERE connection = :connection AND user_id = :user AND revoked_at IS NULL)"
-
-_UNLINK = (
-    # The sealed token stays until the provider was told to revoke it; nothing else reads this kind.
-    f"DELETE FROM token_blob WHERE kind = 'revoke' AND link IN {_THEIR_LINK}",
-    f"UPDATE token_blob SET kind = 'revoke' WHERE link IN {_THEIR_LINK}",
-    f"UPDATE step_up_grant SET voided_at = :now WHERE used_by IS NULL AND voided_at IS NULL AND link IN {_THEIR_LINK}",
-    """DELETE FROM browser_login WHERE person IN (SELECT person FROM identity_link
-        WHERE connection = :connection AND user_id = :user AND revoked_at IS NULL)""",
-    """UPDATE address_of SET to_at = :now WHERE connection = :connection AND user_id = :user AND to_at IS NULL""",
-    """UPDATE link_txn SET state = 'voided', ended_at = :now, ended_why = 'unlinked', secrets = NULL, state_hash = NULL
-        WHERE connection = :connection AND user_id = :user AND ended_at IS NULL""",
-    """UPDATE identity_link SET revoked_at = :now, revoked_why = :reason, version = version + 1
-        WHERE connection = :connection AND user_id = :user AND revoked_at IS NULL""",
-)
+_ASKED = """
+SELECT COUNT(*) AS asked FROM link_txn
+WHERE connection = :connection AND user_id = :user AND created_at > :since"""
 
 
 class Transactions:
     """Implements `bot.ports.Login`. One live transaction per chat and purpose, for `settings.transaction` seconds."""
 
-    __slots__ = ("_keys", "_settings")
+    __slots__ = ("_keys", "_settings", "_store")
 
-    def __init__(self, keys: Keys, settings: AuthSettings) -> None:
+    def __init__(self, store: Store, keys: Keys, settings: AuthSettings) -> None:
+        self._store = store
         self._keys = keys
         self._settings = settings
 
@@ -162,12 +152,10 @@ class Transactions:
 
     def unlink(self, *, address: Address, now: datetime, reason: str) -> tuple[Sql, ...]:
         """Revoke an address's link, and with it its token, its unused grants and its live transactions."""
-        values = {
-            "connection": address.connection,
-            "user": address.user,
-            "now": now.timestamp(),
-            "reason": reason,
-        }
-        changes = [Sql(text, {name: values[name] for name in values if f":{name}" in text}) for text in _UNLINK]
-        audited = audit_row(what="link.revoked", at=now, detail={"connection": address.connection, "reason": reason})
-        return (*changes, audited)
+        return of_address(address.connection, address.user, now, reason)
+
+    async def may_begin(self, *, address: Address, now: datetime) -> bool:
+        """Whether this address may ask for one more: `settings.requests` in `settings.requests_per` seconds."""
+        since = now.timestamp() - self._settings.requests_per
+        rows = await self._store.query(_ASKED, connection=address.connection, user=address.user, since=since)
+        return int(rows[0]["asked"]) < self._settings.requests

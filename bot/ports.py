@@ -310,12 +310,27 @@ class Login(Protocol):
         another action or arguments, expired, used by another key, link changed since."""
         ...
 
+    async def may_begin(self, *, address: Address, now: datetime) -> bool:
+        """Whether this address may ask for one more sign-in or approval now; too many at once are refused."""
+        ...
+
     def void(self, *, conversation: str, transaction: str, now: datetime) -> tuple[Sql, ...]:
         """Rows that end a transaction nobody waits for any more."""
         ...
 
     def unlink(self, *, address: Address, now: datetime, reason: str) -> tuple[Sql, ...]:
         """Rows that revoke an address's link, its tokens and its live transactions."""
+        ...
+
+
+class Redactor(Protocol):
+    """Takes a sign-in's code out of a message before anything is written."""
+
+    async def take(self, inbound: Inbound) -> Accepted | None:
+        """Accept a message that brings a code, without the code, and do what the code is for, in one transaction.
+
+        None, with nothing done, for every other message: accept it as usual. Raises `StoreUnavailable`.
+        """
         ...
 
 

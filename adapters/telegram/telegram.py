@@ -22,7 +22,7 @@ from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.shape import LIMITS
 from adapters.telegram.updates import Unlinks, Updates
 from bot.observe.metrics import REFUSED
-from bot.ports import Clock, Store
+from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
 from bot.web import BadBody, Forbidden
 
@@ -50,6 +50,7 @@ class Telegram:
         links: LinkMinter,
         unlinks: Unlinks,
         files: FileMinter | None = None,
+        redactor: Redactor | None = None,
         words: Words = ENGLISH,
     ) -> None:
         self._settings = settings
@@ -63,7 +64,7 @@ class Telegram:
             store=store,
             clock=clock,
             client=self.client,
-            intake=Intake(store, control, "telegram"),
+            intake=Intake(store, control, "telegram", redactor),
             asks=self._asks,
             letters=DeadLetters(store, clock),
             typing=self._typing,

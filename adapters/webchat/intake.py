@@ -13,7 +13,7 @@ from adapters.webchat.tokens import Grant
 from adapters.webchat.upload import FileKeeper, Sent
 from bot.model import Accepted, Control, Inbound, InboundKind
 from bot.observe.metrics import ACCEPTED
-from bot.ports import Clock, Store
+from bot.ports import Clock, Redactor, Store
 
 ControlRule = Callable[[str, str | None], Control | None]
 """Reads a rule-level "human" or "stop" from a text: the recogniser's `control`."""
@@ -22,11 +22,14 @@ ControlRule = Callable[[str, str | None], Control | None]
 class Intake:
     """Writes what customers post into the store."""
 
-    def __init__(self, store: Store, clock: Clock, sessions: WebSessions, control: ControlRule) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, sessions: WebSessions, control: ControlRule, redactor: Redactor | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._sessions = sessions
         self._control = control
+        self._redactor = redactor
 
     async def take(self, grant: Grant, posted: Posted) -> int:
         """Accept a message or a press; returns its place in the log. The same client id again returns the first's."""
@@ -64,7 +67,10 @@ class Intake:
             data=data,
             locale=posted.locale,
         )
-        accepted = await self._store.accept(inbound, control)
+        # A code of another chat that is written here is taken out of the message like one of our own.
+        accepted = await self._redactor.take(inbound) if self._redactor is not None else None
+        if accepted is None:
+            accepted = await self._store.accept(inbound, control)
         ACCEPTED.labels("webchat", kind, "fresh" if accepted.fresh else "duplicate").inc()
         if accepted.conversation != grant.conversation:
             # The token's conversation was erased, and this address has begun another one.

@@ -18,7 +18,7 @@ from adapters.webchat.stream import Sockets, StreamTokens
 from adapters.webchat.tokens import Grant, Tokens
 from adapters.webchat.upload import FileKeeper
 from bot.observe import logger
-from bot.ports import Clock, Store
+from bot.ports import Clock, Redactor, Store
 from bot.web import Drain, json
 
 log = logger("parley.webchat")
@@ -34,6 +34,7 @@ class WebChat:
         clock: Clock,
         settings: WebChatSettings,
         control: ControlRule,
+        redactor: Redactor | None = None,
         links: LinkMinter | None = None,
         files: FileMinter | None = None,
         keeper: FileKeeper | None = None,
@@ -55,7 +56,7 @@ class WebChat:
             origins=self._origins,
             tokens=self._tokens,
             sessions=self.sessions,
-            intake=Intake(store, clock, self.sessions, control),
+            intake=Intake(store, clock, self.sessions, control, redactor),
             shaper=shaper,
             streams=StreamTokens(store, clock, seconds=settings.stream_seconds),
             sockets=self.sockets,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from auth.pages.proof import WebProof
+from auth.pages.proof import Hint, WebProof
 from auth.pages.render import Renderer
 from auth.pages.routes import LinkPages
 
-__all__ = ["LinkPages", "Renderer", "WebProof"]
+__all__ = ["Hint", "LinkPages", "Renderer", "WebProof"]

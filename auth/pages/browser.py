@@ -43,15 +43,13 @@ class Browser:
         pin = self.cookie(request)
         return bool(pin and txn.cookie_hash and compare_digest(hashed(pin), txn.cookie_hash))
 
-    async def proven(self, request: web.Request, txn: Txn) -> bool | None:
-        """Whether this browser is the one that chats: False if it is another customer's, None if it is nobody's.
+    async def elsewhere(self, request: web.Request, txn: Txn) -> bool:
+        """Whether this cannot be the browser that chats. Only web chat knows: its session is the browser's own."""
+        return txn.channel == "webchat" and await self._proof.user_of(request) != txn.user_id
 
-        A channel whose accounts cannot be proven in a browser never is.
-        """
-        if txn.channel != "webchat":
-            return None
-        user = await self._proof.user_of(request)
-        return None if user is None else user == txn.user_id
+    async def of_another(self, request: web.Request, txn: Txn) -> bool:
+        """Whether somebody else chats in this browser, rather than nobody."""
+        return txn.channel == "webchat" and await self._proof.user_of(request) not in (None, txn.user_id)
 
     def same_site(self, request: web.Request) -> bool:
         """Whether nothing says that a form was sent by another site's page; the form's token is checked besides.

@@ -13,3 +13,11 @@ class WebProof(Protocol):
     async def user_of(self, request: web.Request) -> str | None:
         """The web chat's user behind this browser's session, or None."""
         ...
+
+
+class Hint(Protocol):
+    """What a channel's own app tells about the account in it: enough to contradict a sign-in, never to prove one."""
+
+    async def user_of(self, token: str) -> str | None:
+        """The account behind a token of the app (Messenger's `account_linking_token`), or None where it is not said."""
+        ...

@@ -18,7 +18,10 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A page with a decision on it. `shown` is the exact action; `providers` are (id, label)."""
+    """A page with a decision on it. `shown` is the exact action; `providers` are (value, label) of the button `field`.
+
+    `hint` is what a channel's own app sent along, carried from the page's address into its form.
+    """
 
     kind: str
     action: str
@@ -27,6 +30,20 @@ class Ask:
     providers: Sequence[tuple[str, str]]
     ago: str
     shown: str = ""
+    field: str = "provider"
+    channel: str = "webchat"
+    provider: str = ""
+    name: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A form of one button: where it goes, what it carries, what it says."""
+
+    action: str
+    token: str
+    label: str
 
 
 class Renderer:
@@ -46,7 +63,7 @@ class Renderer:
         self._locale = locale
         self._pages = templates(FOLDER)
 
-    def word(self, name: str, **values: str) -> str:
+    def word(self, name: str, /, **values: str) -> str:
         """One text, filled in."""
         return self._words[name].format_map({**self._base(), **values})
 
@@ -56,33 +73,75 @@ class Renderer:
         name = "ago.now" if minutes < 1 else "ago.one" if minutes == 1 else "ago.more"
         return self.word(name, minutes=str(minutes))
 
+    def channel(self, name: str) -> str:
+        """What customers call a channel."""
+        key = f"channel.{name}"
+        return self.word(key) if key in self._words else name.capitalize()
+
     def ask(self, ask: Ask, *, form_origins: Sequence[str]) -> web.Response:
-        """The page that asks: connect, or approve."""
-        values = {"ago": ask.ago, "provider": ask.providers[0][1] if ask.providers else ""}
+        """The page that asks: connect, bind, or approve."""
+        values = {
+            "ago": ask.ago,
+            "provider": ask.provider or (ask.providers[0][1] if ask.providers else ""),
+            "channel": self.channel(ask.channel),
+            "name": f", {ask.name}" if ask.name else "",
+        }
+        heading = "ask.heading_on" if ask.kind == "ask" and ask.channel != "webchat" else f"{ask.kind}.heading"
         html = self._pages.get_template("ask.html").render(
-            self._frame(self.word(f"{ask.kind}.title")),
+            self._frame(self.word(f"{ask.kind}.title", **values)),
             ask=ask,
-            heading=self.word(f"{ask.kind}.heading"),
+            heading=self.word(heading, **values),
             why=self.word(f"{ask.kind}.why", **values),
-            warning=self.word(f"{ask.kind}.warning"),
-            yes=self.word(ask.yes),
-            no=self.word(f"{ask.kind}.no"),
-            with_provider=[(key, self.word("ask.yes_with", provider=label)) for key, label in ask.providers],
+            warning=self.word(f"{ask.kind}.warning", **values),
+            yes=self.word(ask.yes, **values),
+            no=self.word(f"{ask.kind}.no", **values),
+            several=ask.providers if len(ask.providers) > 1 else (),
         )
         return self._page(html, 200, form_origins)
 
-    def end(self, kind: str, *, status: int = 200, again: str = "", channel: str = "", **values: str) -> web.Response:
-        """The page that says how it ended, why in one sentence, and what to do, with one button."""
-        button = again and self._words.get(f"{kind}.button")
+    def with_provider(self, label: str) -> str:
+        """What the button of one among several providers says."""
+        return self.word("ask.yes_with", provider=label)
+
+    def code(self, code: str, *, masked: str, channel: str, minutes: int) -> web.Response:
+        """The page that shows the code to type in the chat."""
+        values = {"masked": masked, "channel": self.channel(channel), "minutes": str(minutes)}
+        html = self._pages.get_template("code.html").render(
+            self._frame(self.word("code.heading", **values)),
+            heading=self.word("code.heading", **values),
+            why=self.word("code.why", **values),
+            warning=self.word("code.warning", **values),
+            label=self.word("code.label"),
+            code=code,
+        )
+        return self._page(html, 200, ())
+
+    def end(
+        self,
+        kind: str,
+        *,
+        status: int = 200,
+        again: str = "",
+        button: Button | None = None,
+        channel: str = "",
+        **values: str,
+    ) -> web.Response:
+        """The page that says how it ended, why in one sentence, and what to do.
+
+        `again` is where its own button leads, `button` a form instead. `channel`: the chat to lead back to.
+        """
+        values["channel"] = self.channel(channel or "webchat")
+        own = self._words.get(f"{kind}.button") if again else None
         html = self._pages.get_template("end.html").render(
-            self._frame(self.word(f"{kind}.heading")),
+            self._frame(self.word(f"{kind}.heading", **values)),
             kind=kind,
-            heading=self.word(f"{kind}.heading"),
+            heading=self.word(f"{kind}.heading", **values),
             why=self.word(f"{kind}.why", **values),
-            href=again if button else self._chat if channel in ("", "webchat") else "",
-            button=button or self._words.get(f"{kind}.button") or self.word("chat"),
+            href=again if own else self._chat if channel in ("", "webchat") else "",
+            label=own or self.word("chat"),
+            button=button,
             close=self.word("close"),
-            good=kind in ("linked", "approved"),
+            good=kind in ("linked", "approved", "sent", "unlinked"),
         )
         return self._page(html, status, ())
 

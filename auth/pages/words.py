@@ -1,10 +1,14 @@
-"""What the pages say, by name; a brand replaces any. In braces: brand, phone, ago, masked, provider, minutes."""
+"""What the pages say, by name; a brand replaces any.
+
+In braces: brand, phone, and as fits ago, masked, provider, minutes, channel, name.
+"""
 
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
     "ask.title": "Connect your account",
     "ask.heading": "Connect your {brand} account to your chat?",
+    "ask.heading_on": "Connect your {brand} account to your {channel} chat?",
     "ask.why": "You asked for this in your chat with {brand} {ago}. You sign in on {provider}’s own page; the chat"
     " never sees your password.",
     "ask.warning": "Did somebody send you this link? Then close this page: signing in would show them your account.",
@@ -32,7 +36,6 @@ WORDS: dict[str, str] = {
     "gone.why": "It is incomplete or too old. Your chat can send you a new one.",
     "wrong_browser.heading": "This link belongs to another browser",
     "wrong_browser.why": "For safety it only works in the browser where the chat was. Nothing was connected.",
-    "wrong_browser.button": "Start a chat here",
     "other_person.heading": "That is another account",
     "other_person.why": "You signed in with another account than your chat is connected to, so nothing was done.",
     "no_customer.heading": "We found no {brand} account",
@@ -47,6 +50,32 @@ WORDS: dict[str, str] = {
     "stale.heading": "Please open this again",
     "stale.why": "The page had been open too long, or was opened from somewhere else. Nothing was changed.",
     "stale.button": "Open it again",
+    "wrong_account.heading": "That is another {channel} account",
+    "wrong_account.why": "The {channel} account in this browser is not the one in the chat. Nothing was connected.",
+    "bind.title": "Connect your account",
+    "bind.heading": "Hello{name}. Which {brand} account is yours?",
+    "bind.why": "{provider} says who you are, but not yet which {brand} account is yours. Sign in to {brand} once;"
+    " after that, {provider} alone can show you your account.",
+    "bind.warning": "Only choose {provider} if nobody else uses your {provider} account.",
+    "bind.yes": "Sign in, and use {provider} from then on",
+    "bind.once": "Sign in without {provider}",
+    "bind.no": "No, don’t connect",
+    "code.heading": "One more step: type this code in your chat",
+    "code.why": "You signed in to the {brand} account ending {masked}. Go back to the {channel} chat you came from and"
+    " write this code there. It works for {minutes} minutes.",
+    "code.warning": "Nobody from {brand} will ever ask you for this code. If somebody told you to read it out or send"
+    " it on, close this page: they would see your account.",
+    "code.label": "Your code",
+    "unlinked.heading": "The connection is undone",
+    "unlinked.why": "Your chat no longer shows that account. Nothing else was changed.",
+    "sent.heading": "Look in your chat",
+    "sent.why": "If that link can be replaced, a new one is in the chat it came from now.",
+    "again": "Send a new link to the chat",
+    "unlink": "That is not my account: undo it",
+    "channel.webchat": "{brand}",
+    "channel.telegram": "Telegram",
+    "channel.slack": "Slack",
+    "channel.messenger": "Messenger",
     "chat": "Back to the chat",
     "close": "You can close this page now.",
     "phone": "Or call us on {phone}.",

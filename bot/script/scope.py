@@ -174,12 +174,16 @@ class Scope:
         """A button's nonce in this conversation."""
         return nonce(self.host.secret, self.claim.conversation, op, choice)
 
+    def offered(self, text: str) -> str:
+        """What an offer's button says."""
+        return self.text(text, "offer" if self.host.texts.has(text, "offer") else None)
+
     def offer(
         self, text: str, dialog: str, args: Mapping[str, Any], guesses: Mapping[str, Any] | None = None
     ) -> Choice:
         """A button that opens a dialog, labelled by the text's `.offer` if it has one; remembered until others
         replace it."""
-        label = self.text(text, "offer" if self.host.texts.has(text, "offer") else None)
+        label = self.offered(text)
         at = f"offer:{self.claim.seq}:{len(self.offers)}"
         button = self.nonce(at, dialog)
         self.offers.append({"n": button, "l": label, "d": dialog, "a": dict(args), "g": dict(guesses or {})})

@@ -33,6 +33,8 @@ async def gate(run: Drive) -> Step | None:
     if standing.level >= run.spec.requires and standing.person is not None:
         return _admit(run, standing.person.customer_ref, entry)
     if entry is None:
+        if not await _may_ask(run):
+            return _ended_unasked(run)
         _ask_to_sign_in(run)
         return Waits()
     if entry["s"] == "d":
@@ -45,8 +47,24 @@ async def gate(run: Drive) -> Step | None:
         if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
             scope.decision = decision
             return Waits()
-    _ask_to_sign_in(run, again=True)
+    if await _may_ask(run):
+        _ask_to_sign_in(run, again=True)
+    else:
+        scope.tell("host.sign-in-too-many")
     return Waits()
+
+
+async def _may_ask(run: Drive) -> bool:
+    """Whether one more link may be sent: a flood of them is refused."""
+    return await run.scope.host.login.may_begin(address=run.scope.claim.address, now=run.scope.now)
+
+
+def _ended_unasked(run: Drive) -> Step:
+    scope = run.scope
+    again = () if scope.nested else (scope.offer("host.sign-in-retry", run.spec.id, run.frame["args"]),)
+    scope.put(Outbound(scope.text("host.sign-in-too-many"), choices=again))
+    leave_effects(scope, run.spec.id, run.frame)
+    return Ended(None)
 
 
 def _admit(run: Drive, customer: str, entry: Any) -> Step | None:
@@ -114,6 +132,9 @@ async def step_up(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait |
     scope = run.scope
     mark = digest(canonical(op.values))[:16]
     if entry is None:
+        if not await _may_ask(run):
+            scope.tell("host.sign-in-too-many")
+            return Failed(StepUpRefused("expired"))
         _put_approval(op, run, mark, await scope.standing())
         return Wait()
     if entry["s"] == "d":

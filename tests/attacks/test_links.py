@@ -316,11 +316,13 @@ async def test_30_no_standing_and_no_sign_in_outside_a_private_chat(here: Site) 
         here.auth.login.begin(conversation="c", address=group, purpose="link", op="o", now=here.clock.now())
 
 
-async def test_30_link_of_a_chat_that_proves_nothing_in_a_browser(here: Site) -> None:
+async def test_30_signing_in_alone_links_no_chat_that_proves_nothing_in_a_browser(here: Site) -> None:
     _, url = await here.begin("4711", channel="telegram")
-    page = await here.browser("4711").get(url)
-    assert page.heading == "This link belongs to another browser"
+    browser = here.browser(None)
+    page = await browser.sign_in(await browser.press(await browser.get(url)), "ana")
+    assert page.heading == "One more step: type this code in your chat"
     await nothing_linked(here)
+    assert await here.signals() == []
 
 
 async def test_42_pages_cannot_be_framed_or_stored(here: Site) -> None:

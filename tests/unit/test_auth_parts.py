@@ -22,6 +22,7 @@ from bot.model import Address, Assurance, Person, Standing
 OLD, NEW = b"o" * 32, b"n" * 32
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 ADDRESS = Address("larkspur", "webchat", "webchat", "dl_ana")
+NOTHING: Any = None
 STANDING = Standing(Assurance.KNOWN, Person("p1", "C-1001"), "l1", 3, NOW)
 
 
@@ -93,7 +94,7 @@ def test_one_action_has_one_hash() -> None:
 
 def test_a_transaction_begins_with_hashes_alone() -> None:
     keys = Keys([OLD])
-    begun = Transactions(keys, AuthSettings()).begin(
+    begun = Transactions(NOTHING, keys, AuthSettings()).begin(
         conversation="c1", address=ADDRESS, purpose="stepup", op="o1", now=NOW, action="cancel",
         arguments={"mandate": "M2"}, shown="Cancel it", standing=STANDING,
     )  # fmt: skip
@@ -119,7 +120,7 @@ def test_a_transaction_begins_with_hashes_alone() -> None:
 def test_what_no_transaction_begins_with(wrong: dict[str, Any]) -> None:
     asked: dict[str, Any] = {"address": ADDRESS, "standing": STANDING, "action": "cancel", **wrong}
     with pytest.raises(Conflict):
-        Transactions(Keys([OLD]), AuthSettings()).begin(
+        Transactions(NOTHING, Keys([OLD]), AuthSettings()).begin(
             conversation="c", purpose="stepup", op="o", now=NOW, arguments={}, **asked
         )
 
