@@ -140,7 +140,7 @@ async def holds(chat: Chat) -> None:
     assert all(count == 1 for mark, count in chat.bank.executed.items() if not mark.startswith("poke")), "twice"
     effects = await chat.store.query("SELECT key, function, op, status, run, outcome FROM effect")
     assert len({(row["run"], row["op"]) for row in effects}) == len(effects), "one step of one run had two keys"
-    assert {error for error, _ in chat.failures} <= {"RuntimeError", "Deadly"}, chat.failures
+    assert {error for error, _ in chat.failures} <= {"RuntimeError", "Locked", "Deadly"}, chat.failures
     pokes = Counter(row["function"] for row in effects)["Bank.poke"]
     assert chat.bank.called("poke") <= pokes, "an effect without a key was called again"
     for row in effects:
