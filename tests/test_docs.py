@@ -60,6 +60,19 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(file.read_text("utf-8")), f"{named(document)}: {target}"
 
 
+def test_every_document_is_linked_from_another() -> None:
+    for document in DOCUMENTS:
+        if document.parent == ROOT:
+            continue
+        others = [
+            (other.parent / target.partition("#")[0]).resolve()
+            for other, text in TEXT.items()
+            if other != document
+            for target in re.findall(r"\]\(([^)\s:]+)\)", text)
+        ]
+        assert document in others, f"no document links to {named(document)}"
+
+
 @pytest.mark.parametrize("document", [one for one in DOCUMENTS if "generated:" in TEXT[one]], ids=named)
 def test_tables_are_as_the_code_is(document: Path) -> None:
     assert TEXT[document] == tables.filled(TEXT[document]), "run: python -m tests.tables"
