@@ -147,8 +147,8 @@ class Turns:
             snapshot=_no_snapshot,
             until=time.monotonic() + host.limits.turn,
         )
-        conversation = Conversation(self.bridge, scope, self.thresholds)
-        scope.route = conversation._route
+        conversation = Conversation(bridge=self.bridge, scope=scope, thresholds=self.thresholds)
+        scope.route = conversation.route
         scope.snapshot = conversation.snapshot
         return scope, conversation
 
@@ -190,7 +190,7 @@ class Turns:
         try:
             conversation.load()
             if conversation.stacks:
-                conversation._drop(conversation.stacks[-1])
+                conversation.drop(conversation.stacks[-1])
                 left = True
         except Exception:  # boundary: the state itself may be what cannot be read; the case holds its conversation
             conversation.stacks = []
