@@ -28,6 +28,7 @@ from bot.script.ops import Op
 from bot.script.outcomes import Calls, Done, Ended, Failed, Outcome, Restart, Step, Wait, Waits
 from bot.script.registry import DialogSpec
 from bot.script.scope import Decision, Feed, Scope
+from bot.script.sealed import unseal
 from bot.script.values import canonical, digest, error_from_plain, error_to_plain, from_plain, return_type, to_plain
 
 QUESTIONS = frozenset({"ask", "choose", "confirm"})
@@ -146,6 +147,8 @@ def _replayed(op: Op[Any], entry: dict[str, Any], run: Drive) -> Done:
     if op.verb == "now":
         return Done(datetime.fromtimestamp(value, UTC))
     if op.verb == "ask":
+        if entry.get("q") == "secret":
+            value = unseal(run.scope.host.secret, value, f"{run.spec.id}: {op.name}")
         return Done(from_plain(value, questions.answer_type(op), f"{run.spec.id}: {op.name}"))
     if op.verb == "call":
         _same_arguments(op, entry, run)

@@ -14,6 +14,7 @@ from bot.script.frame import op_id, wait_for
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Wait
 from bot.script.scope import Feed, Waiting
+from bot.script.sealed import hidden, seal
 from bot.script.values import from_plain, return_type, to_plain
 
 
@@ -93,7 +94,11 @@ def _settle(op: Op[Any], run: Drive, match: Match) -> Done:
     if value != match.value:
         kind = type(match.value).__name__
         raise NotPlain(f"{where}: give `parse` a return annotation, so that its {kind} can be read back")
-    run.done(op, plain, q="secret" if op.secret else op.verb)
+    if op.secret:
+        scope.changes.extend(hidden(scope.claim))
+        run.done(op, seal(scope.host.secret, plain), q="secret")
+    else:
+        run.done(op, plain, q=op.verb)
     return Done(value)
 
 
