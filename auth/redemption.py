@@ -21,6 +21,7 @@ WRONG = "host.code-wrong"
 MOST = 3
 """How many of the things in one message that look like a code are tried; the message counts as one try."""
 
+_ATTEMPTS = 3
 _OF_ADDRESS = """
 SELECT t.id FROM link_txn t JOIN conversation c ON c.id = t.conversation
 WHERE t.connection = :connection AND t.user_id = :user AND c.thread = :thread AND t.code_hash IS NOT NULL
@@ -60,11 +61,16 @@ class Redemption:
         typed = inbound.kind == "message" and not inbound.data.get("edited")
         if txn is None or not live or not typed or inbound.address.kind != "private":
             return await self._refuse(txn, message, "code_elsewhere")
-        try:
-            return await self._settle(txn, message, found)
-        except Conflict:
-            # It ended, or was tried, meanwhile; or this very message was accepted before.
-            return await self._ledger.store.accept(message)
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._settle(txn, message, found)
+            except Conflict:
+                # It ended, or was tried, meanwhile, or another sign-in of this chat or customer was written.
+                again = await self._ledger.by_id(txn.id)
+                if again is None or again.ended_at is not None or await self._ledger.seen(message):
+                    break
+                txn = again
+        return await self._refuse(txn, message, "code_late")
 
     async def _settle(self, txn: Txn, message: Inbound, found: Sequence[Found]) -> Accepted:
         if self._ledger.clock.now().timestamp() >= (txn.code_expires_at or 0):

@@ -14,7 +14,7 @@ from authlib.common.urls import add_params_to_uri  # type: ignore[import-untyped
 from authlib.oauth2 import OAuth2Error  # type: ignore[import-untyped, unused-ignore]
 
 from auth.demo_idp.faults import Faults
-from auth.demo_idp.server import ACRS, METHODS, Answer, Request, Server
+from auth.demo_idp.server import ACRS, METHODS, Answer, Request, Say, Server
 from auth.demo_idp.signing import ALG, Signing
 from auth.demo_idp.state import DemoClient, Login, Persona, State
 from auth.pages.render import headers, templates
@@ -27,7 +27,8 @@ COOKIE = "demo-idp"
 class DemoIdp:
     """The provider at `issuer`, to be mounted at that address's path: `app.add_subapp("/idp", DemoIdp(…).app())`.
 
-    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key; all else is in memory.
+    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key; all else is in memory. `say`
+    rewrites an id_token's claims, for standing in for a provider with others.
     """
 
     def __init__(
@@ -41,13 +42,14 @@ class DemoIdp:
         brand: Mapping[str, str] | None = None,
         customer_claim: str = "customer_ref",
         faults: Faults | None = None,
+        say: Say | None = None,
     ) -> None:
         self.faults = faults or Faults()
         self.issuer = issuer.rstrip("/")
         self._brand = {"name": "Demo", "logo": "", "theme": "", **(brand or {})}
         self._state = State(clients, [Persona(**{name: one[name] for name in _FIELDS}) for one in personas])
         self.signing = Signing(folder)
-        self._server = Server(self.issuer, self._state, self.signing, clock, self.faults, customer_claim)
+        self._server = Server(self.issuer, self._state, self.signing, clock, self.faults, customer_claim, say)
         self._clock = clock
         self._pages = templates(Path(__file__).parent)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,6 +31,8 @@ from auth.demo_idp.state import ACCESS_LIFE, CODE_LIFE, Code, DemoClient, Login,
 from bot.ports import Clock
 
 ACRS = ("urn:parley:demo:basic", "urn:parley:demo:strong")
+Say = Callable[[dict[str, Any]], dict[str, Any]]
+"""Rewrites an id_token's claims into another provider's own."""
 METHODS = ["client_secret_basic", "client_secret_post"]
 REFRESH_LIFE = 30 * 86400.0
 
@@ -99,7 +101,14 @@ class Server(AuthorizationServer):  # type: ignore[misc, unused-ignore]
     """The server. `issuer` is its public address."""
 
     def __init__(
-        self, issuer: str, state: State, signing: Signing, clock: Clock, faults: Faults, customer_claim: str
+        self,
+        issuer: str,
+        state: State,
+        signing: Signing,
+        clock: Clock,
+        faults: Faults,
+        customer_claim: str,
+        say: Say | None = None,
     ) -> None:
         super().__init__(scopes_supported=["openid", "profile", "offline_access"])
         self.issuer = issuer
@@ -108,6 +117,7 @@ class Server(AuthorizationServer):  # type: ignore[misc, unused-ignore]
         self.faults = faults
         self._clock = clock
         self._customer_claim = customer_claim
+        self.say = say
         self.register_grant(_CodeGrant, [_IdToken(state), _S256(required=True)])
         self.register_grant(_RefreshGrant)
         self.register_endpoint(_Revocation)
@@ -271,7 +281,7 @@ def _id_token(server: Server, request: Request, token: Mapping[str, Any]) -> str
         del claims["auth_time"]
     elif faults.auth_time:
         claims["auth_time"] = now - 86400 if faults.auth_time == "stale" else now + 3600
-    return server.signing.sign(claims, faults)
+    return server.signing.sign(claims if server.say is None else server.say(claims), faults)
 
 
 def _opaque(*args: Any, **kwargs: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,12 +18,15 @@ from aiohttp.test_utils import TestServer, unused_port
 from cryptography.fernet import Fernet
 from yarl import URL
 
+from adapters.intake import Intake
 from auth import Auth, AuthSettings, ProviderSettings
 from auth.demo_idp import DemoClient, DemoIdp, Faults
-from bot.model import Address, Standing
+from auth.pages import Hint
+from bot.model import Accepted, Address, Inbound, Standing
 from bot.ports import Begun, Sql, Store
 from bot.store import open_sqlite
 from bot.web.ui import FOLDER, serve
+from tests.attacks.social import APP, APP_SECRET, PAGE, TEAM, VERSION, FakeFacebook, slack_idp, telegram_idp
 
 PEOPLE = [
     {"sub": "ana", "name": "Ana", "story": "Bill up £14", "customer_ref": "C-1001"},
@@ -141,7 +144,10 @@ class Browser:
 class Site:
     """Everything a test needs to attack."""
 
-    def __init__(self, store: Store, clock: HandClock, auth: Auth, idp: DemoIdp, origin: str, inside: str) -> None:
+    def __init__(
+        self, store: Store, clock: HandClock, auth: Auth, idp: DemoIdp, origin: str, inside: str, facebook: FakeFacebook
+    ) -> None:
+        self.facebook = facebook
         self.store = store
         self.clock = clock
         self.auth = auth
@@ -201,6 +207,17 @@ class Site:
     async def standing(self, user: str = "dl_ana") -> Standing:
         return await self.auth.identity.standing(self.address(user), self.clock.now())
 
+    async def writes(self, text: str, user: str = "4711", channel: str = "telegram", **more: Any) -> Accepted:
+        """A customer's message, the way an adapter takes it in."""
+        self.ops += 1
+        given: dict[str, Any] = {"key": f"m{self.ops}", "kind": "message", "address": self.address(user, channel)}
+        inbound = Inbound(at=self.clock.now(), text=text, **{**given, **more})
+        return await Intake(self.store, lambda text, locale: None, channel, self.auth.redactor).take(inbound)
+
+    async def notices(self) -> list[str]:
+        """What the bot was asked to say of its own accord."""
+        return [one["notice"] for one in await self.signals() if "notice" in one]
+
     async def consume(self, grant: str, standing: Standing, key: str = "key-1", **more: Any) -> None:
         changes = self.auth.login.consume(
             grant=grant, standing=standing, key=key, now=self.clock.now(), **{**ACTION, **more}
@@ -225,9 +242,29 @@ class Site:
         return urlsplit(url).path
 
 
+def social_settings(name: str, origin: str, more: Mapping[str, Any]) -> ProviderSettings:
+    """A social provider as the fakes know it."""
+    at = f"{origin}/{name}"
+    known: dict[str, dict[str, Any]] = {
+        "telegram": {"client_id": "telegram-client", "client_secret": "telegram secret"},
+        "slack": {"client_id": "slack-client", "client_secret": "slack secret", "team": TEAM},
+        "facebook": {"client_id": APP, "client_secret": APP_SECRET, "api": f"{at}/{VERSION}", "page": PAGE},
+    }
+    kind: Any = name
+    return ProviderSettings(
+        **{"id": name, "kind": kind, "issuer": at, "label": name.capitalize(), **known[name], **more}
+    )
+
+
 @asynccontextmanager
 async def site(
-    *, settings: AuthSettings | None = None, store: Store | None = None, public: str = "", **provider: Any
+    *,
+    settings: AuthSettings | None = None,
+    store: Store | None = None,
+    public: str = "",
+    social: Mapping[str, Mapping[str, Any]] | None = None,
+    hints: Mapping[str, Hint] | None = None,
+    **provider: Any,
 ) -> AsyncIterator[Site]:
     """The site on a free port; closes its browsers with it."""
     clock = HandClock()
@@ -249,25 +286,38 @@ async def site(
         "timeout": 2.0,
         **provider,
     }
+    social = social or {}
+    facebook = FakeFacebook(origin)
+    others = {
+        "telegram": lambda: telegram_idp(origin, clock).app(),
+        "slack": lambda: slack_idp(origin, clock).app(),
+        "facebook": facebook.app,
+    }
     if public:
         chosen["back_channel"] = f"{inside}/idp"
     auth = Auth(
         store=held,
         clock=clock,
-        providers=[ProviderSettings("larkspur", f"{origin}/idp", "parley", "demo secret", label="Larkspur", **chosen)],
+        providers=[
+            ProviderSettings("larkspur", f"{origin}/idp", "parley", "demo secret", label="Larkspur", **chosen),
+            *(social_settings(name, origin, more) for name, more in social.items()),
+        ],
         server_keys=[SERVER_KEY],
         vault_keys=[VAULT_KEY],
         public_url=origin,
         brand=brand,
         proof=Sessions(),
+        hints=hints,
         settings=settings,
     )
     app = web.Application()
     app.add_routes([*auth.routes(), *serve("/ui", FOLDER)])
     app.add_subapp("/idp", idp.app())
+    for name in social:
+        app.add_subapp(f"/{name}", others[name]())
     server = TestServer(app, host="127.0.0.1", port=port)
     await server.start_server(access_log=None)
-    here = Site(held, clock, auth, idp, origin, inside)
+    here = Site(held, clock, auth, idp, origin, inside, facebook)
     try:
         yield here
     finally:
