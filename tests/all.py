@@ -62,17 +62,39 @@ def lint(run: Run) -> bool:
     return all(results)
 
 
+BROWSERS = {
+    "chromium": ("PARLEY_CHROMIUM", ("chromium", "chromium-browser")),
+    "firefox-esr": ("PARLEY_FIREFOX", ("firefox-esr", "firefox")),
+}
+"""By package: the variable that names one, and the programs that are one."""
+
+
+def browsers(run: Run) -> bool:
+    """Chromium, and where everything is required Firefox as well: installed where we may; whether we can go on."""
+    missing = [
+        package
+        for package, (named, programs) in BROWSERS.items()
+        if named not in os.environ and not any(shutil.which(name) for name in programs)
+    ]
+    wanted = [package for package in missing if REQUIRE_ALL or package == "chromium"]
+    if not wanted:
+        return True
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        run.part("apt-get update", "apt-get", "update", "-qq", env=quiet)
+        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted)
+        return run.part(" and ".join(wanted), *install, env=quiet) or not REQUIRE_ALL
+    said = f"There is no {' and no '.join(wanted)}, and it cannot be installed here."
+    if REQUIRE_ALL:
+        return run.part(" and ".join(wanted), "sh", "-c", f"echo '{said}'; exit 1")
+    print(f"{said} Its tests will be skipped.")
+    return True
+
+
 def prepare(run: Run) -> bool:
-    """Chromium, where we may install it, and Node's packages."""
-    if not any(shutil.which(name) for name in ("chromium", "chromium-browser")) and "PARLEY_CHROMIUM" not in os.environ:
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-            run.part("apt-get update", "apt-get", "update", "-qq", env=quiet)
-            run.part("chromium", "apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", env=quiet)
-        elif REQUIRE_ALL:
-            return run.part("chromium", "sh", "-c", "echo 'There is no Chromium: apt-get install chromium'; exit 1")
-        else:
-            print("There is no Chromium, and it cannot be installed here: the browser tests will be skipped.")
+    """Browsers, where we may install them, and Node's packages."""
+    if not browsers(run):
+        return False
     lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
     stale = not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime if lock.exists() else False
     if stale and shutil.which("npm"):

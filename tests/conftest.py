@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("PARLEY_REQUIRE_ALL") == "1"
-KEPT = {"PARLEY_REQUIRE_ALL", "PARLEY_SHOTS", "PARLEY_ALL_PROMISES", "PARLEY_TEST_POSTGRES", "PARLEY_CHROMIUM"}
+KEPT = {
+    "PARLEY_REQUIRE_ALL", "PARLEY_SHOTS", "PARLEY_ALL_PROMISES", "PARLEY_TEST_POSTGRES", "PARLEY_CHROMIUM",
+    "PARLEY_FIREFOX",
+}  # fmt: skip
 
 # A developer's own settings must not reach the tests.
 for name in [name for name in os.environ if name.startswith("PARLEY_") and name not in KEPT]:
