@@ -201,9 +201,7 @@ async def test_34_the_same_message_delivered_three_times_is_one_try(here: Site) 
     assert await told(here) == ["linked"]
 
 
-async def test_34_a_code_and_its_message_stand_or_fall_together(
-    here: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_34_a_code_and_its_message_stand_or_fall_together(here: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, _ = await to_code(here)
     real, calls = here.store.change, 0
 
