@@ -18,12 +18,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 import yaml
 
 from bot.dev.scaffold import new_brand
+from bot.errors import StoreUnavailable
+from bot.serving import writable
+from bot.store import open_store
 from tests.brands.serving import CLEAN, LINE, ROOT, Served, refused, serving
+from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.slow
 
@@ -474,3 +479,29 @@ async def test_a_first_run_on_a_full_disk_is_refused_in_one_line(brand: Path, sm
     fill(small)
     said = await refused(changed(brand, "first", store={"url": f"sqlite:///{small}/parley.db"}))
     assert "full" in said.lower() or "No space left" in said
+
+
+@pytest.mark.postgres
+async def test_readiness_on_postgresql_sees_a_database_that_only_reads() -> None:
+    async with fresh_database() as url:
+        store = await open_store(url)
+        try:
+            look = writable(store)
+            assert await look() == await look() == "can be written"
+            admin = await asyncpg.connect(url)
+            database = await admin.fetchval("SELECT current_database()")
+            await admin.execute(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+            await admin.close()
+            said = []
+            # The first one may only find out that its connection has gone.
+            for _ in range(3):
+                with pytest.raises(StoreUnavailable) as refused:
+                    await look()
+                said.append(str(refused.value))
+            assert "read-only" in said[-1]
+        finally:
+            await store.close()
