@@ -182,17 +182,17 @@ def backend_settings(settings: Settings, name: str) -> dict[str, Any]:
     }
 
 
-def backend_modules(made: Parts) -> list[ModuleType]:
-    """The modules that services come from, each once."""
+def backend_modules(made: Parts) -> dict[str, ModuleType]:
+    """The modules that services come from, each once, by the names the configuration has for them."""
     names = dict.fromkeys(factory.partition(":")[0] for factory in made.settings.services.values())
-    return [module(name, made.package) for name in names]
+    return {name: module(name, made.package) for name in names}
 
 
 def failures_of(made: Parts) -> Any:
     """The failure switch (`mode`) of the first backend that has one, for developers; None without."""
-    for backend in backend_modules(made):
+    for name, backend in backend_modules(made).items():
         if hasattr(backend, "shared"):
-            shared = backend.shared(backend_settings(made.settings, backend.__name__), made.clock)
+            shared = backend.shared(backend_settings(made.settings, name), made.clock)
             if hasattr(shared, "failures"):
                 return shared.failures
     return None
@@ -200,7 +200,7 @@ def failures_of(made: Parts) -> Any:
 
 def close_backends(made: Parts) -> None:
     """Close what the factories opened."""
-    for backend in backend_modules(made):
+    for backend in backend_modules(made).values():
         if hasattr(backend, "close_all"):
             backend.close_all()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import compose
-from bot.assembly import parts, recogniser_of
+from bot.assembly import close_backends, failures_of, parts, recogniser_of
 from bot.configuration import load_settings
 from bot.dev.scaffold import new_brand
 from bot.dev.world import BrandWorld
@@ -102,6 +102,20 @@ async def test_a_button_for_a_dialog_that_is_no_longer_there_is_said_to_be_old(e
         assert said == "That button is from earlier and no longer works."
     finally:
         await world.close()
+
+
+def test_its_own_backend_may_bring_a_failure_switch_for_developers(tmp_path: Path) -> None:
+    config = make(tmp_path)
+    meters = config.parent / "services" / "meters.py"
+    switch = (
+        "\n\nclass Shared:\n    def __init__(self, path: str) -> None:\n        self.failures = path\n"
+        "\n\ndef shared(settings: Mapping[str, Any], clock: Any) -> Shared:\n    return Shared(settings['path'])\n"
+    )
+    meters.write_text(meters.read_text("utf-8") + switch, "utf-8")
+    made = parts(load_settings(config, {}))
+    # It is given its own settings, under the name that the configuration has for it.
+    assert failures_of(made) == str(config.parent / "./var/meters.db")
+    close_backends(made)
 
 
 async def test_a_brand_just_made_says_its_name_and_answers(tmp_path: Path) -> None:
