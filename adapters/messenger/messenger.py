@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 
-import msgspec
 from aiohttp import web
 
+from adapters.bodies import json_object
 from adapters.deadletters import DeadLetters
 from adapters.intake import ControlRule, Intake
 from adapters.messenger.channel import MessengerChannel
@@ -117,11 +117,8 @@ class Messenger:
         if not hmac.compare_digest(given, wanted.encode()):
             REFUSED.labels("messenger", "signature").inc()
             raise SignatureWrong
-        try:
-            body = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise NotAnEvent from error
-        if not isinstance(body, dict):
+        body = json_object(raw)
+        if body is None:
             raise NotAnEvent
         await self._events.take(body)
         return web.Response(text="EVENT_RECEIVED")

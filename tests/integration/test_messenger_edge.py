@@ -112,6 +112,20 @@ async def test_the_signature_is_over_the_bytes_as_they_came(rig: MessengerRig) -
     assert [row["text"] for row in await rows(rig)] == ["café für 5 €? 😀"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (rb"half an emoji \ud83d", "half an emoji \ufffd"),
+        (rb"the other half \ude00, and a whole one \ud83d\ude00", "the other half \ufffd, and a whole one 😀"),
+        (rb"a backslash \\ud83d \ud83d", "a backslash \\ud83d \ufffd"),
+    ],
+)
+async def test_a_text_cut_within_an_emoji_is_still_read(rig: MessengerRig, sent: bytes, read: str) -> None:
+    body = rig.fake.body(rig.fake.page.says(ANA, "HERE")).replace(b"HERE", sent)
+    assert await rig.garbage(body) == 200
+    assert [row["text"] for row in await rows(rig)] == [read]
+
+
 async def test_the_old_signature_proves_nothing(rig: MessengerRig) -> None:
     body = rig.fake.body(rig.fake.page.says(ANA, "hello"))
     headers = {"X-Hub-Signature": rig.fake.signature(body)}
