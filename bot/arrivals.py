@@ -84,6 +84,7 @@ async def agent(conversation: Conversation, inbound: Inbound) -> None:
     scope.trace["route"] = f"agent {act}"
     if act == "join":
         scope.party = "agent"
+        _void_approvals(conversation)
         scope.put(Outbound(scope.text("host.joined", name=name), author="system"))
     elif act == "say":
         scope.put(Outbound(inbound.text, purpose="agent", author=name))
@@ -95,3 +96,18 @@ async def agent(conversation: Conversation, inbound: Inbound) -> None:
             status = "returned" if act == "return" else "resolved"
             conversation.settle(found[1], {"status": status, "by": name, "note": str(data.get("note", ""))})
         await conversation.drive()
+
+
+def _void_approvals(conversation: Conversation) -> None:
+    """An approval was asked for by the bot: open, or given and not used, it ends when a person takes over."""
+    scope = conversation.scope
+    for stack in conversation.stacks:
+        for frame in (one.state for one in stack if isinstance(one.state, dict) and "j" in one.state):
+            asked = [entry for entry in frame["j"].values() if isinstance(entry, dict) and "up" in entry]
+            for entry in asked:
+                scope.changes.extend(
+                    scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
+                )
+            waiting = awaited(frame)
+            if waiting is not None and waiting["s"] == "w" and "up" in waiting:
+                conversation.settle(frame, {"status": "expired"})

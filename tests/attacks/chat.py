@@ -38,6 +38,16 @@ async def closing(c: Convo, bank: Bank) -> None:
     await c.say("said.paid", reference=receipt.reference)
 
 
+@dialog("paying", intents=["paying"], requires=known)
+async def paying(c: Convo, bank: Bank) -> None:
+    """Pays, once it is confirmed."""
+    if await c.confirm("sure", "q.sure", write=True, thing="M1"):
+        await c.once(bank.pay, thing="M1")
+        await c.say("said.a")
+    else:
+        await c.say("said.kept")
+
+
 SHOWN = "Value: Home broadband."
 SIGN_IN = "To look at your account I need to know it's you. Please sign in on our secure page."
 
@@ -55,7 +65,7 @@ class SiteChat:
     def __post_init__(self) -> None:
         clock: Any = self.site.clock
         self.bank = FakeBank(clock)
-        dialogs = Dialogs(specs(human, stop, fallback, unlink, bill, closing))
+        dialogs = Dialogs(specs(human, stop, fallback, unlink, bill, closing, paying))
         host = Host(
             store=self.site.store,
             clock=self.site.clock,
@@ -76,7 +86,7 @@ class SiteChat:
     async def take(self, text: str = "", kind: Any = "message", **more: Any) -> None:
         """Accept what the platform brings, without running it."""
         self.count += 1
-        given: dict[str, Any] = {"key": f"{self.address.user}:{self.count}", "address": self.address, **more}
+        given: dict[str, Any] = {"key": f"{self.address}:{self.count}", "address": self.address, **more}
         await self.intake.take(Inbound(kind=kind, at=self.site.clock.now(), text=text, **given))
 
     async def says(self, text: str, **more: Any) -> list[str]:

@@ -686,14 +686,24 @@ async def test_an_agent_who_joins_in_mid_turn_silences_it_but_keeps_what_it_did(
 @pytest.mark.promise("silent")
 async def test_a_signal_while_an_agent_holds_it_is_kept_for_later(chats: Any) -> None:
     chat: Chat = chats(close)
+    await chat.say("open close")
+    await chat.agent("join")
+    await chat.login.signs_in("C-1")
+    await chat.settle()
+    assert await chat.new() == []
+    assert (await chat.agent("return"))[-1] == "Please approve this on our secure page. <Approve>"
+
+
+@pytest.mark.promise("assured")
+async def test_an_approval_that_is_open_ends_when_a_person_takes_over(chats: Any) -> None:
+    chat: Chat = chats(close)
     await chat.know()
     await chat.say("open close")
     await chat.agent("join")
-    await chat.login.approves("C-1")
-    await chat.settle()
-    assert await chat.new() == []
+    with pytest.raises(LookupError):
+        await chat.login.approves("C-1")
+    assert (await chat.agent("return"))[-1] == "Refused: expired."
     assert chat.bank.called("close") == 0
-    assert (await chat.agent("return"))[-1] == "Paid: close-M1-1."
 
 
 @pytest.mark.promise("silent")
