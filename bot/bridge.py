@@ -90,8 +90,10 @@ class Bridge:
         self._scripts = set(dialogs.by_id)
         for spec in dialogs.by_id.values():
             self._set.add(ScriptDialog(spec))
+        self.hosts_foreign = False
         for dialog in foreign:
             self._set.add(dialog)
+            self.hosts_foreign = True
         self._adapter = Adapter()
 
     def replace(self, spec: DialogSpec) -> None:

@@ -87,6 +87,8 @@ class Stacks:
 
     def offered(self, inbound: Inbound) -> Decision | None:
         """The offer that this message takes up: by its button, its words, or "yes" to a single one."""
+        if not self.offers:
+            return None
         nonce, said = str(inbound.data.get("nonce", "")), fold(inbound.text)
         for offer in self.offers:
             if (inbound.kind == "press" and nonce == offer["n"]) or (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from bot.bridge import Bridge
@@ -115,8 +115,7 @@ class Turns:
         scope, conversation = self._open(claim)
         try:
             redelivered = conversation.load()
-            async with asyncio.timeout(self.host.limits.turn + 5):
-                await conversation.handle(redelivered)
+            await self._bounded(conversation.handle(redelivered))
             following = await self.host.store.commit(scope.claim, scope.work(False), lease=self.host.limits.lease)
         except Fenced:
             return None
@@ -135,6 +134,14 @@ class Turns:
         if self._observer is not None:
             self._observer.turn(self._trace(scope), time.perf_counter() - begun)
         return following
+
+    async def _bounded(self, handling: Coroutine[Any, Any, None]) -> None:
+        """Each verb is bounded by itself; what botbuilder's own dialogs await is not."""
+        if not self.bridge.hosts_foreign:
+            await handling
+            return
+        async with asyncio.timeout(self.host.limits.turn + 5):
+            await handling
 
     def _open(self, claim: Claim) -> tuple[Scope, Conversation]:
         host = self.host

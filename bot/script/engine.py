@@ -162,7 +162,8 @@ def _same_kind(op: Op[Any], entry: Any) -> bool:
     if entry == 1 or op.verb in ("say", "show"):
         return entry == 1 and op.verb in ("say", "show")
     if op.verb in QUESTIONS:
-        return entry.get("q", op.verb) in ({"ask", "secret"} if op.verb == "ask" else {op.verb})
+        kind = entry.get("q", op.verb)
+        return kind == op.verb or (kind == "secret" and op.verb == "ask")
     if op.verb in ("do", "once", "call"):
         return "q" not in entry and ("a" in entry or entry["s"] != "d")
     return "q" not in entry and "a" not in entry

@@ -63,7 +63,9 @@ class SqliteStore:
 
     async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
         """Write an inbound with its log entry; a known key changes nothing. Raises `Conflict`."""
-        return await self._job(lambda con, touch: sqlite_turn.accept(con, touch, inbound, control, self._now()))
+        return await self._job(
+            lambda con, touch: sqlite_turn.accept(con, touch, inbound, control, self._now()), checks_first=True
+        )
 
     async def change(self, statements: Sequence[Sql], inbounds: Sequence[Inbound] = ()) -> tuple[Accepted, ...]:
         """Apply statements and accept inbounds, all or nothing. Raises `Conflict`."""
@@ -95,7 +97,8 @@ class SqliteStore:
 
     async def commit(self, claim: Claim, work: Work, *, lease: float) -> Claim | None:
         """Write the rest of the turn; the next claim if another inbound waits. Raises `Fenced`, `Conflict`."""
-        return await self._job(self._writing(claim, work, lease).commit)
+        plain = not work.changes and work.party is None
+        return await self._job(self._writing(claim, work, lease).commit, checks_first=plain)
 
     async def release(self, claim: Claim, *, delay: float, failed: bool = True) -> None:
         """Give the conversation back, ready again in `delay` seconds."""
@@ -177,10 +180,10 @@ class SqliteStore:
             until=held_until(lease),
         )
 
-    def _job(self, job: Callable[[sqlite3.Connection, Touch], T]) -> asyncio.Future[T]:
+    def _job(self, job: Callable[[sqlite3.Connection, Touch], T], *, checks_first: bool = False) -> asyncio.Future[T]:
         if self._writer is None:
             raise ReadOnly
-        return self._writer.submit(job)
+        return self._writer.submit(job, checks_first=checks_first)
 
     def _drive(self, procedure: Procedure[T]) -> asyncio.Future[T]:
         return self._job(lambda con, touch: drive(con, touch, procedure, self._now()))

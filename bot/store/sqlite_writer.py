@@ -1,4 +1,4 @@
-"""SQLite's one writer thread. All waiting transactions share one COMMIT, each in a savepoint of its own."""
+"""SQLite's one writer thread. All waiting transactions share one COMMIT; none of them can spoil another."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from bot.errors import ParleyError, StoreUnavailable
+from bot.errors import Conflict, Fenced, ParleyError, StoreUnavailable
 from bot.store.faults import from_sqlite
 from bot.store.wake import Hub
 
 T = TypeVar("T")
 Touch = Callable[[str], None]
 Job = Callable[[sqlite3.Connection, Touch], T]
-_Waiting = tuple[Job[Any], asyncio.Future[Any]]
+_Waiting = tuple[Job[Any], asyncio.Future[Any], bool]
 _Settled = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 GROUP = 512
 """How many transactions at most share a COMMIT; bounds the wait of the first of them."""
+
+
+class _NeedsSavepoints(Exception):
+    """A job that promised to refuse before it writes failed otherwise."""
 
 
 class Writer:
@@ -36,15 +40,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="parley-sqlite-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job[T]) -> asyncio.Future[T]:
-        """Queue a job. What is submitted in one pass of the event loop goes as one group."""
+    def submit(self, job: Job[T], *, checks_first: bool = False) -> asyncio.Future[T]:
+        """Queue a job. What is submitted in one pass of the event loop goes as one group.
+
+        `checks_first`: the job refuses, with `Fenced` or `Conflict`, before its first write, and needs no savepoint.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
             future.set_exception(StoreUnavailable("The store is closed."))
             return future
         if not self._pending:
             self._loop.call_soon(self._flush)
-        self._pending.append((job, future))
+        self._pending.append((job, future, checks_first))
         return future
 
     async def close(self) -> None:
@@ -76,37 +83,56 @@ class Writer:
                     break
                 batch = batch + more
             touched: set[str] = set()
-            settled = self._group(batch, touched.add)
+            try:
+                settled = self._group(batch, touched.add, savepoints=False)
+            except _NeedsSavepoints:
+                self._undo()
+                settled = self._group(batch, touched.add, savepoints=True)
             try:
                 self._loop.call_soon_threadsafe(self._settle, settled, touched)
             except RuntimeError:  # The loop has gone; nobody is left to be told.
                 break
         self._connection.close()
 
-    def _group(self, batch: list[_Waiting], touch: Touch) -> list[_Settled]:
+    def _group(self, batch: list[_Waiting], touch: Touch, *, savepoints: bool) -> list[_Settled]:
         connection = self._connection
-        execute = connection.execute
         settled: list[_Settled] = []
         try:
-            execute("BEGIN IMMEDIATE")
-            for job, future in batch:
-                execute("SAVEPOINT job")
-                try:
-                    value = job(connection, touch)
-                except Exception as error:  # One job's failure is its caller's, whatever it is; the group goes on.
-                    if not connection.in_transaction:  # A full disk may end the whole transaction by itself.
-                        raise
-                    execute("ROLLBACK TO job")
-                    settled.append((future, None, _meant(error)))
+            connection.execute("BEGIN IMMEDIATE")
+            for job, future, checks_first in batch:
+                if checks_first and not savepoints:
+                    settled.append(self._plain(job, future, touch))
                 else:
-                    settled.append((future, value, None))
-                execute("RELEASE job")
-            execute("COMMIT")
+                    settled.append(self._guarded(job, future, touch))
+            connection.execute("COMMIT")
+        except _NeedsSavepoints:
+            raise
         except Exception as error:  # The group's boundary: nothing of it stands, so each future fails.
             self._undo()
             meant = from_sqlite(error) if isinstance(error, sqlite3.Error) else error
             text = str(meant.detail) if isinstance(meant, ParleyError) else str(meant)
-            return [(future, None, StoreUnavailable(text)) for _, future in batch]
+            return [(future, None, StoreUnavailable(text)) for _, future, _ in batch]
+        return settled
+
+    def _plain(self, job: Job[Any], future: asyncio.Future[Any], touch: Touch) -> _Settled:
+        try:
+            return future, job(self._connection, touch), None
+        except (Fenced, Conflict) as error:
+            return future, None, error
+        except Exception as error:  # Half of it may be written: the group is done again, this job on its own.
+            raise _NeedsSavepoints from error
+
+    def _guarded(self, job: Job[Any], future: asyncio.Future[Any], touch: Touch) -> _Settled:
+        connection = self._connection
+        connection.execute("SAVEPOINT job")
+        try:
+            settled: _Settled = (future, job(connection, touch), None)
+        except Exception as error:  # One job's failure is its caller's, whatever it is; the group goes on.
+            if not connection.in_transaction:  # A full disk may end the whole transaction by itself.
+                raise
+            connection.execute("ROLLBACK TO job")
+            settled = (future, None, _meant(error))
+        connection.execute("RELEASE job")
         return settled
 
     def _undo(self) -> None:
