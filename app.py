@@ -206,6 +206,19 @@ def migrate(config: Config = CONFIG) -> int:
     return 0
 
 
+@cli.command("rotate-keys")
+@command
+def rotate_keys(config: Config = CONFIG) -> int:
+    """Seal every stored token anew under the present secret, so that an earlier one can be forgotten."""
+    from bot.configuration import load_settings
+
+    settings = load_settings(config)
+    import commands
+
+    asyncio.run(commands.rotate_keys(settings, tell))
+    return 0
+
+
 @cli.command()
 @command
 def release(

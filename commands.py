@@ -227,3 +227,17 @@ async def cases(settings: Settings, tell: Tell) -> None:
             tell(f"    {line}")
     if not rows:
         tell("Nobody waits for a person.")
+
+
+async def rotate_keys(settings: Settings, tell: Tell) -> None:
+    """Seal what is stored anew under the present secret. Raises `StoreLocked` beside a process that holds SQLite."""
+    made = assembly.parts(settings)
+    secrets = assembly.secrets_of(settings)
+    store = await compose.opened_store(settings)
+    try:
+        done = await auth_of(made, store, secrets, Proof()).tokens.rotate()
+    finally:
+        await store.close()
+    tell(f"{done} {'token is' if done == 1 else 'tokens are'} sealed under the present secret.")
+    if settings.earlier_secrets:
+        tell("Once links and buttons of the last day may end, earlier_secrets can be emptied.")
