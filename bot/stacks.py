@@ -56,6 +56,8 @@ class Stacks:
     def settle(self, frame: Frame, outcome: dict[str, Any]) -> None:
         scope = self.scope
         entry = awaited(frame)
+        if "txn" in entry:
+            scope.trace["login"] = ("stepup" if "up" in entry else "link", str(outcome.get("status", "")))
         frame["j"][frame["w"]] = {**entry, "s": "d", "r": outcome, "at": scope.now.timestamp()}
         scope.cancel_timer(frame["op"])
         stop_waiting(frame)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from bot.observe.metrics import DEAD_LETTERS, EFFECTS, INTENTS, PARSE_SECONDS, POISON, SENDS, TURN_SECONDS, TURNS
+from bot.observe.metrics import (
+    CASES,
+    DEAD_LETTERS,
+    EFFECTS,
+    INTENTS,
+    LOGINS,
+    PARSE_SECONDS,
+    POISON,
+    SENDS,
+    TURN_SECONDS,
+    TURNS,
+)
 
 
 class Watcher(Protocol):
@@ -31,6 +42,10 @@ class Counting:
             PARSE_SECONDS.labels(parse.backend).observe(parse.ms / 1000)
         for effect in trace.get("effects", ()):
             EFFECTS.labels(effect["function"], effect["status"]).inc()
+        if "login" in trace:
+            LOGINS.labels(*trace["login"]).inc()
+        for cause in trace.get("cases", ()):
+            CASES.labels(cause).inc()
         if self._watcher is not None:
             self._watcher.turn(trace, seconds)
 

@@ -18,7 +18,6 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _FAST = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-_SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 
 def _counter(name: str, about: str, *labels: str) -> Counter:
@@ -51,11 +50,7 @@ REFUSED = _counter("refused", "Requests to a channel that were refused, by chann
 # Turns
 TURNS = _counter("turns", "Turns ended, by outcome (committed, fenced, released, poison).", "outcome")
 TURN_SECONDS = _histogram("turn_seconds", "Seconds from claim to commit.")
-TURN_WAIT_SECONDS = _histogram("turn_wait_seconds", "Seconds from accept to claim.", buckets=_SLOW)
 POISON = _counter("poison", "Messages parked because every try to handle them failed: someone must look.")
-DIALOGS = _counter(
-    "dialogs", "Dialogs, by id and outcome (begun, ended, cancelled, expired, failed).", "dialog", "outcome"
-)
 EFFECTS = _counter("effects", "Effects, by function and status (done, refused, unknown).", "function", "status")
 CASES = _counter("cases", "Cases opened for a person, by reason.", "reason")
 PARSE_SECONDS = _histogram("parse_seconds", "Seconds to recognise a message, by backend.", "backend")
@@ -63,15 +58,10 @@ INTENTS = _counter("intents", "Messages recognised, by intent.", "intent")
 
 # Messages out
 SENDS = _counter("sends", "Outbound rows that reached an end, by channel and status.", "channel", "status")
-SEND_SECONDS = _histogram("send_seconds", "Seconds for one send to a platform.", "channel", buckets=_SLOW)
 DEAD_LETTERS = _counter("dead_letters", "Outbound rows that will never be sent: someone must look.", "channel")
 
 # Identity
 LOGINS = _counter("logins", "Links and approvals that ended, by purpose and status.", "purpose", "status")
-
-# The store
-STORE_SECONDS = _histogram("store_seconds", "Seconds for one step at the store.", "step")
-STORE_ERRORS = _counter("store_errors", "Steps at the store that failed, by step.", "step")
 
 
 def exposition() -> tuple[bytes, str]:

@@ -67,6 +67,7 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     opened = scope.host.handoff.open(case, scope.now)
     scope.changes.extend(opened.changes)
     scope.audit("case.opened", id, cause=cause)
+    scope.trace.setdefault("cases", []).append(cause)
     scope.case_id = id
     return OpenedCase(reference, opened)
 
