@@ -47,7 +47,8 @@ UPDATE identity_link SET acr = :acr, session = :session, auth_time = :auth_time,
     expires_at = :expires
 WHERE id = :link AND version = :version AND revoked_at IS NULL"""
 _ADDRESS = """
-INSERT INTO address_of (person, connection, user_id, from_at) VALUES (:person, :connection, :user, :now)"""
+INSERT INTO address_of (person, connection, user_id, from_at) VALUES (:person, :connection, :user, :now)
+ON CONFLICT (person, connection, user_id, from_at) DO UPDATE SET to_at = NULL"""
 _TOKEN = """
 INSERT INTO token_blob (link, kind, ciphertext, person, expires_at)
 VALUES (:link, 'refresh', :sealed, :person, :turn_in)

@@ -75,6 +75,8 @@ class Views:
         kind = _ENDS.get((txn.state, txn.purpose), "used")
         if txn.state == "aborted":
             kind = txn.ended_why if txn.ended_why in _ABORTED else "refused"
+            if kind == "link_changed" and txn.purpose == "link":
+                kind = "refused"
         if txn.ended_why == "unlinked_here":
             kind = "unlinked"
         if not self._browser.pinned(request, txn):
