@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -21,8 +22,11 @@ Take = Callable[[Mapping[str, Any]], Awaitable[str]]
 """Takes a body durably; returns what its sender alone is shown. Raises `Temporary`."""
 
 
-class Acknowledger:
-    """Bolt's app without a listener, its request verification (ours came first) or its `ssl_check`."""
+class Acknowledger(AsyncMiddleware):
+    """Bolt's app with this as its first step, and without listeners, `ssl_check` or verification (ours came first).
+
+    A step of this kind is given the request as it is; for a plain function Bolt would read the body on trust first.
+    """
 
     def __init__(self, take: Take) -> None:
         self._take = take
@@ -30,7 +34,7 @@ class Acknowledger:
             # It makes no call: who we are is asked elsewhere, once.
             client=AsyncWebClient(retry_handlers=[]),
             authorize=_nobody,
-            before_authorize=self._before,
+            before_authorize=self,
             request_verification_enabled=False,
             ssl_check_enabled=False,
             ignoring_self_events_enabled=False,
@@ -46,10 +50,13 @@ class Acknowledger:
             return await self._taken(body)
         return await self._app.async_dispatch(request)
 
-    async def _before(self, request: AsyncBoltRequest, next: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
-        if request.body.get("type") == "url_verification":
+    async def async_process(
+        self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
+    ) -> BoltResponse | None:
+        """Answer the request here, but for the challenge with which Slack checks our address."""
+        if req.body.get("type") == "url_verification":
             return await next()
-        return await self._taken(request.body)
+        return await self._taken(req.body)
 
     async def _taken(self, body: Mapping[str, Any]) -> BoltResponse:
         try:
