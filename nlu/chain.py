@@ -9,6 +9,7 @@ from bot.model import Control, Entity, Parse
 from nlu import rules
 from nlu.care import care
 from nlu.entities import EntityFinder
+from nlu.exact import any_month
 from nlu.model import OUT_OF_SCOPE, Model
 from nlu.text import LONGEST, plain
 
@@ -52,12 +53,18 @@ class Chain:
             return "", RULES, (), (Entity("number", picked, text.strip(), *_extent(text)), *entities)
         if intent := rules.control(text) or rules.answer(said) or care(said):
             return intent, RULES, ((intent, 1.0),), entities
-        if intent := self.model.exact.get(said):
+        if intent := self._exactly(text, said, entities):
             return _known(intent), self.model.backend, _ranked(((intent, 1.0),)), entities
         ranking = self.model.ranking(text)
         if not ranking or ranking[0][1] < self.model.fit.threshold:
             return "", self.model.backend, _ranked(ranking), entities
         return _known(ranking[0][0]), self.model.backend, _ranked(ranking), entities
+
+    def _exactly(self, text: str, said: str, entities: tuple[Entity, ...]) -> str | None:
+        if intent := self.model.exact.get(said):
+            return intent
+        months = [(e.start, e.end) for e in entities if e.name == "month"]
+        return self.model.exact.get(any_month(text[:LONGEST], months)) if months else None
 
 
 def _known(intent: str) -> str:

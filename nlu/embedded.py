@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nlu import annotation, encoder, model, text, training, vectoriser
+from nlu import annotation, encoder, exact, model, text, training, vectoriser
 from nlu.data import NluData, fingerprint
 from nlu.encoder import Encoder
 from nlu.errors import BadModel, NoWeights
@@ -23,7 +23,7 @@ def identity(files: Sequence[Path], coder: Encoder | None = None) -> str:
     """The model's id: a hash of the data, of the code that turns it into a model, and of the encoder."""
     whole = hashlib.sha256(fingerprint(files).encode())
     whole.update(coder.id.encode() if coder else b"")
-    for module in (annotation, encoder, model, text, training, vectoriser):
+    for module in (annotation, encoder, exact, model, text, training, vectoriser):
         whole.update(Path(str(module.__file__)).read_bytes())
     return whole.hexdigest()[:16]
 

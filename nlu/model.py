@@ -51,7 +51,7 @@ class Model:
     weights: Floats
     bias: Floats
     exact: dict[str, str]
-    """an example as `plain` → its intent: what a developer has written is never read as something else"""
+    """`nlu.exact.wordings` of the examples"""
     fit: Fit = Fit()
     sense: Floats | None = None
     """weights of the encoder's numbers, where the model was trained with one"""

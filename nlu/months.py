@@ -26,7 +26,9 @@ _RELATIVE = re.compile(
     re.IGNORECASE,
 )
 # "may" and "march" are words of their own: as months only where a neighbour says so.
-_BEFORE = re.compile(r"\b(?:in|for|of|my|the|last|since|from|until|till|during|and|or|to|was|&)\s+$", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"\b(?:in|for|of|about|abt|my|the|last|since|from|until|till|during|and|or|to|was|&)\s+$", re.IGNORECASE
+)
 _AFTER = re.compile(
     r"^(?:['\u2019]?s\b|\s+(?:bill|invoice|statement|payment|one|calls?|charges?|20\d\d)\b)", re.IGNORECASE
 )

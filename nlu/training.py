@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlu.data import Example
+from nlu.exact import wordings
 from nlu.model import OUT_OF_SCOPE, Fit, Model
-from nlu.text import plain
 from nlu.vectoriser import Floats, Ints, Sparse, Vectoriser
 
 FOLDS = 5
@@ -43,7 +43,7 @@ def learn(examples: Sequence[Example], name: str = "", vectors: Floats | None = 
     """The classifier alone, with the default trust."""
     texts = [e.text for e in examples]
     labels = tuple(sorted({e.intent for e in examples}))
-    exact = {plain(e.text): e.intent for e in examples if plain(e.text)}
+    exact = wordings(examples)
     if len(labels) < 2:
         labels, texts = (), []
     number = {label: i for i, label in enumerate(labels)}

@@ -37,6 +37,12 @@ def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
         ("when is my bill due", "bill_due"),
         ("what did you do for me?", "receipts"),
         ("did you cancel it", "receipts"),
+        ("can u stop netflix dd", "cancel_direct_debit"),
+        ("cancel my gym direct debit", "cancel_direct_debit"),
+        ("stop my council tax dd", "cancel_direct_debit"),
+        ("I don't have an online account", "online_account"),
+        ("I can't sign in because I never made an account", "online_account"),
+        ("I can't sign in", "link_account"),
         ("cancel it", ""),
         ("stop", "stop"),
         ("agent please", "human"),
@@ -62,6 +68,27 @@ async def test_an_example_is_always_read_as_it_was_meant(recogniser: Recogniser)
     for example in load([NLU]).examples:
         wanted = "" if example.intent == "oos" else example.intent
         assert (await recogniser.parse(example.text)).intent == wanted, example.where
+
+
+@pytest.mark.parametrize("lead", ["what about", "wot about", "and", "how about", "ok what about", "and for"])
+@pytest.mark.parametrize("month", ["march", "May", "sept", "Decmber", "february 2025", "last month"])
+async def test_a_month_with_a_lead_in_asks_for_its_bill(recogniser: Recogniser, lead: str, month: str) -> None:
+    parse = await recogniser.parse(f"{lead} {month}?")
+    assert (parse.intent, [e.name for e in parse.entities]) == ("bill", ["month"])
+
+
+async def test_an_example_stands_for_every_month(tmp_path: Path) -> None:
+    file = tmp_path / "nlu.yml"
+    file.write_text(
+        'version: "3.1"\nnlu:\n- intent: bill\n  examples: |\n    - the one of [june](month)\n    - now [may](month)\n'
+        "- intent: calls\n  examples: |\n    - now [july](month)\n    - calls\n"
+    )
+    recogniser = build([file], tmp_path / "cache", lambda: date(2026, 11, 22))
+    read = await recogniser.parse("The one of October!")
+    assert (read.intent, read.ranking) == ("bill", (("bill", 1.0),))
+    # Two intents share this wording, so another month decides nothing.
+    assert (await recogniser.parse("now october")).ranking != (("bill", 1.0),)
+    assert (await recogniser.parse("now july")).ranking == (("calls", 1.0),)
 
 
 async def test_nothing_sure_keeps_the_ranking(recogniser: Recogniser) -> None:

@@ -46,6 +46,8 @@ def find(data: NluData) -> EntityFinder:
         ("my may bill", "2026-05"),
         ("in march", "2026-03"),
         ("may's bill", "2026-05"),
+        ("what about march?", "2026-03"),
+        ("wot about mar", "2026-03"),
     ],
 )
 def test_months(find: EntityFinder, text: str, value: str) -> None:
@@ -120,6 +122,52 @@ def test_numbers_that_are_no_sums(find: EntityFinder, text: str) -> None:
 def test_services(find: EntityFinder, text: str, value: str) -> None:
     (service,) = find(text)
     assert (service.name, service.value) == ("service", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("can u stop netflix dd", "Netflix"),
+        ("cancel my Netflix's direct debit", "Netflix"),
+        ("stop my spotfy payment", "Spotify"),
+        ("cancel my gym direct debit", "your gym"),
+        ("cancel the dd for my gym membership", "your gym"),
+        ("stop my council tax dd", "council tax"),
+        ("my tv license", "your TV licence"),
+        ("the british gas one", "British Gas"),
+        ("cancel my car insurance dd", "your car insurance"),
+        ("cancel my sky broadband dd", "Sky"),
+        ("stop the direct debit to my credit card", "your credit card"),
+        ("stop paying my council tax by direct debit", "council tax"),
+    ],
+)
+def test_payees_read_well_inside_a_sentence(find: EntityFinder, text: str, value: str) -> None:
+    (payee,) = find(text)
+    assert (payee.name, payee.value) == ("payee", value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm switching to Vodafone so cancel my direct debit",
+        "i'm going over to sky, cancel my dd",
+        "joined o2, stop my direct debit",
+        "cancel my dd, i'll pay by credit card",
+        "cancel my direct debit and i'll pay it with my credit card",
+        "stop the direct debit so i can pay my rent",
+        "my mobile fell in the water, stop the insurance dd",
+    ],
+)
+def test_a_company_named_in_passing_is_no_payee(find: EntityFinder, text: str) -> None:
+    assert "payee" not in {e.name for e in find(text)}
+    assert "aside" in {e.name for e in find(text)}
+
+
+def test_our_own_services_are_no_payees(data: NluData, find: EntityFinder) -> None:
+    ours = [phrase for phrase, value in data.synonyms.items() if value in data.lookups["service"]]
+    assert len(ours) > 30
+    for phrase in [*ours, *data.lookups["service"], "larkspur", "larkspur mobile"]:
+        assert "payee" not in {e.name for e in find(f"cancel my {phrase} direct debit")}, phrase
 
 
 def test_a_verb_is_not_a_misspelt_service(find: EntityFinder) -> None:
