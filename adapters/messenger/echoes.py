@@ -14,7 +14,7 @@ _NOTE = (
     "UPDATE outbound SET platform_id = coalesce(platform_id, '') || :line"
     " WHERE conversation = :conversation AND seq = :seq AND n = :n AND status IN ('queued', 'sending')"
     " AND EXISTS (SELECT 1 FROM conversation c WHERE c.id = :conversation AND c.connection = :connection)"
-    " AND coalesce(platform_id, '') NOT LIKE :known"
+    " AND replace(coalesce(platform_id, ''), :line, '') = coalesce(platform_id, '')"
 )
 _READ = "SELECT platform_id FROM outbound WHERE conversation = :conversation AND seq = :seq AND n = :n"
 _LINE = re.compile(r"^(\d+)/(\d+)=(.+)$", re.MULTILINE)
@@ -30,9 +30,8 @@ class Echoes:
     async def note(self, tag: Tag, mid: str) -> None:
         """Keep one durably, once; nothing where the row's fate is known already. Raises `StoreUnavailable`."""
         line = f"{tag.part}/{tag.parts}={mid}\n"
-        # The pattern's own signs may stand in a mid; that they match more than themselves costs nothing here.
         values = {"conversation": tag.conversation, "seq": tag.seq, "n": tag.n, "connection": self._connection}
-        await self._store.change([Sql(_NOTE, {**values, "line": line, "known": f"%{line}%"})])
+        await self._store.change([Sql(_NOTE, {**values, "line": line})])
 
     async def of(self, held: OutboxClaim) -> tuple[Mapping[int, str], int]:
         """The ids by part, and how many parts there are (0: no echo), after waiting for all of them for a while."""

@@ -32,7 +32,10 @@ from bot.delivery import Delivery
 from bot.errors import NotPrivate, SendTemporary, SendUncertain, SettingsError, StoreUnavailable, WindowClosed
 from bot.model import Address, Choice, Link, Outbound, Party
 from bot.ports import Claim, OutboxClaim, OutRow, Sql, Work
+from bot.store import open_store
+from tests.contract.rigs.base import HandClock, World
 from tests.contract.rigs.messenger import VERIFY, MessengerRig, opened
+from tests.postgres import fresh_database
 
 ANA, BEN = "1001", "1002"
 STAMP = 1_793_698_200_000
@@ -801,3 +804,22 @@ async def test_a_storm_of_batches_duplicates_and_disorder_is_handled_once_each(r
     statuses = await rig.fake.flush()
     assert set(statuses) == {200}
     assert sorted(row["text"] for row in await rows(rig)) == sorted(f"message {at}" for at in range(120))
+
+
+@pytest.mark.postgres
+async def test_echoes_are_noted_once_on_postgresql_too() -> None:
+    clock = HandClock()
+    async with fresh_database() as url:
+        store = await open_store(url, clock=clock, log_channels=frozenset())
+        try:
+            async with opened(World(store, clock), echo=0.0) as rig:
+                held = await reply(rig, Outbound("hello"))
+                page = {"sender": {"id": rig.fake.page.id}, "recipient": {"id": ANA}}
+                for part in (0, 0, 1):
+                    said = {"mid": f"m_%{part}\\", "is_echo": True, "metadata": str(tag_for(held, part, 2))}
+                    assert await take(rig, {**item(message=said), **page}) == 200
+                assert await rig.channel.find(held) == "m_%0\\,m_%1\\"
+                found = await store.query("SELECT platform_id FROM outbound")
+                assert found == [{"platform_id": "0/2=m_%0\\\n1/2=m_%1\\\n"}]
+        finally:
+            await store.close()
