@@ -39,7 +39,8 @@ def _collect(fn: object, seen: dict[str, str]) -> None:
             and ast.get_docstring(node) is not None
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    seen[name] = ast.dump(tree)
+    # Python 3.12 added the field; a lock written under one release of Python must hold under the other.
+    seen[name] = ast.dump(tree).replace(", type_params=[]", "")
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             called = fn.__globals__.get(node.id)
