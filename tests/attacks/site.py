@@ -21,11 +21,13 @@ from yarl import URL
 from adapters.intake import Intake
 from auth import Auth, AuthSettings, ProviderSettings
 from auth.demo_idp import DemoClient, DemoIdp, Faults
+from auth.keys import Keys
 from auth.pages import Hint
 from bot.model import Accepted, Address, Inbound, Standing
 from bot.ports import Begun, Sql, Store
 from bot.store import open_sqlite
 from bot.web.ui import FOLDER, serve
+from tests.attacks import scan
 from tests.attacks.social import APP, APP_SECRET, PAGE, TEAM, VERSION, FakeFacebook, slack_idp, telegram_idp
 
 PEOPLE = [
@@ -99,6 +101,7 @@ class Browser:
         self.session = session
         self.cookies: dict[str, str] = {"chat": user} if user else {}
         self.set: dict[str, Morsel[str]] = {}
+        self.visited: list[str] = []
 
     async def get(self, url: str, *, agent: str = "Mozilla/5.0") -> Page:
         return await self._go("GET", url, None, {"User-Agent": agent}, True)
@@ -122,6 +125,7 @@ class Browser:
         hops: list[str] = []
         for _ in range(10):
             assert url.startswith(self.origin), url
+            self.visited.append(url)
             at = URL(self.inside + url[len(self.origin) :], encoded=True)
             sent = {**headers, "Cookie": self._cookies()}
             async with self.session.request(method, at, data=data, headers=sent, allow_redirects=False) as answer:
@@ -155,6 +159,8 @@ class Site:
         self.origin = origin
         self.inside = inside
         self.sessions: list[ClientSession] = []
+        self.browsers: list[Browser] = []
+        self.keys = Keys([SERVER_KEY])
         self.ops = 0
 
     @property
@@ -164,7 +170,8 @@ class Site:
     def browser(self, user: str | None = "dl_ana") -> Browser:
         session = ClientSession(cookie_jar=DummyCookieJar())
         self.sessions.append(session)
-        return Browser(self.origin, self.inside, session, user)
+        self.browsers.append(Browser(self.origin, self.inside, session, user))
+        return self.browsers[-1]
 
     def address(self, user: str = "dl_ana", channel: str = "webchat") -> Address:
         return Address("larkspur", channel, channel, user)
@@ -319,7 +326,11 @@ async def site(
     await server.start_server(access_log=None)
     here = Site(held, clock, auth, idp, origin, inside, facebook)
     try:
-        yield here
+        with scan.listening() as heard:
+            yield here
+        # After every attack, whatever came of it.
+        if found := await scan.found_in(here, heard):
+            raise AssertionError(f"secrets are left lying about: {found}")
     finally:
         for session in here.sessions:
             await session.close()

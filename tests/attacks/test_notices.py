@@ -8,8 +8,8 @@ import pytest
 
 from auth.logout import EVENT
 from bot.model import Assurance
-from tests.attacks.site import Page, Site
-from tests.attacks.test_social import bound, site, with_facebook
+from tests.attacks.site import Page, Site, site
+from tests.attacks.test_social import bound, with_facebook
 
 pytestmark = pytest.mark.promise("assured")
 
