@@ -168,7 +168,7 @@ def cases(config: Config = CONFIG) -> int:
 @cli.command()
 @command
 def connect(
-    channel: Annotated[str, typer.Argument(help="The channel: telegram.")], config: Config = CONFIG
+    channel: Annotated[str, typer.Argument(help="The channel: telegram, slack or messenger.")], config: Config = CONFIG
 ) -> int:
     """Set a channel up at its platform, check its token, and say what to do next."""
     from bot.configuration import load_settings

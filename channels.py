@@ -18,6 +18,8 @@ from bot.serving import Worker
 if TYPE_CHECKING:
     from aiohttp.web import RouteDef
 
+    from adapters.messenger import Messenger
+    from adapters.slack import Slack
     from adapters.telegram import Telegram
 
 
@@ -73,6 +75,10 @@ def pushed(
     found: dict[str, Pushed] = {}
     if made.settings.channels.telegram.enabled:
         found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks, redactor)
+    if made.settings.channels.slack.enabled:
+        found["slack"] = _slack(made, store, control, links, files, redactor)
+    if made.settings.channels.messenger.enabled:
+        found["messenger"] = _messenger(made, store, secret, control, links, files, unlinks, redactor)
     return found
 
 
@@ -101,6 +107,69 @@ def _telegram(
             secret=derive(secret, "telegram").hex(),
             mode=given.mode,
             api=given.api,
+        ),
+        control=control,
+        links=links,
+        files=files,
+        unlinks=unlinks,
+        redactor=redactor,
+    )
+
+
+def _slack(
+    made: Parts,
+    store: Store,
+    control: ControlRule,
+    links: LinkMinter,
+    files: FileMinter | None,
+    redactor: Redactor | None,
+) -> Slack:
+    from adapters.slack import Slack, SlackSettings
+
+    given = made.settings.channels.slack
+    return Slack(
+        store=store,
+        clock=made.clock,
+        settings=SlackSettings(
+            brand=made.settings.brand.id,
+            token=given.token.get_secret_value(),
+            signing_secret=given.signing_secret.get_secret_value(),
+            app_token=given.app_token.get_secret_value(),
+            mode=given.mode,
+            api=given.api,
+        ),
+        control=control,
+        links=links,
+        files=files,
+        redactor=redactor,
+    )
+
+
+def _messenger(
+    made: Parts,
+    store: Store,
+    secret: bytes,
+    control: ControlRule,
+    links: LinkMinter,
+    files: FileMinter | None,
+    unlinks: Unlinks,
+    redactor: Redactor | None,
+) -> Messenger:
+    from adapters.messenger import Messenger, MessengerSettings
+
+    given = made.settings.channels.messenger
+    return Messenger(
+        store=store,
+        clock=made.clock,
+        settings=MessengerSettings(
+            brand=made.settings.brand.id,
+            page=given.page,
+            token=given.token.get_secret_value(),
+            app_secret=given.app_secret.get_secret_value(),
+            verify_token=given.verify_token.get_secret_value() or derive(secret, "messenger").hex(),
+            app_id=given.app_id,
+            api=given.api,
+            version=given.version,
         ),
         control=control,
         links=links,

@@ -18,6 +18,10 @@ HOME = Path(__file__).resolve().parent.parent
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
 Factory = Annotated[str, StringConstraints(pattern=r"^\.?[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 """`module:function`; a module that begins with a dot stands in the brand's folder."""
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^?#\s]+[^/?#\s]$")]
+"""Where a platform's interface is, without a slash at its end."""
+Number = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^\d*$")]
+"""Digits that are a name; YAML reads them as a number where nobody quotes them."""
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -105,7 +109,31 @@ class TelegramChannel(Section):
     enabled: bool = False
     token: SecretStr = SecretStr("")
     mode: Literal["webhook", "polling"] = "polling"
-    api: Annotated[str, StringConstraints(pattern=r"^https?://[^?#\s]+[^/?#\s]$")] = "https://api.telegram.org"
+    api: Url = "https://api.telegram.org"
+
+
+class SlackChannel(Section):
+    """A Slack app in one workspace."""
+
+    enabled: bool = False
+    token: SecretStr = SecretStr("")
+    mode: Literal["http", "socket"] = "http"
+    signing_secret: SecretStr = SecretStr("")
+    app_token: SecretStr = SecretStr("")
+    api: Url = "https://slack.com/api"
+
+
+class MessengerChannel(Section):
+    """A Facebook Page's Messenger."""
+
+    enabled: bool = False
+    page: Number = ""
+    token: SecretStr = SecretStr("")
+    app_id: Number = ""
+    app_secret: SecretStr = SecretStr("")
+    verify_token: SecretStr = SecretStr("")
+    api: Url = "https://graph.facebook.com"
+    version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d$")] = "v25.0"
 
 
 class Channels(Section):
@@ -113,6 +141,8 @@ class Channels(Section):
 
     webchat: WebChatChannel = WebChatChannel()
     telegram: TelegramChannel = TelegramChannel()
+    slack: SlackChannel = SlackChannel()
+    messenger: MessengerChannel = MessengerChannel()
 
 
 class Provider(Section):
