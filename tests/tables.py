@@ -214,6 +214,16 @@ def dialogs_table() -> str:
     return table(("Dialog", "Does", "Opened by the intents", "Requires"), rows)
 
 
+# Channels
+
+
+def channels_table() -> str:
+    """What is said, and what becomes of it on each channel that messages are pushed to."""
+    from adapters import messenger, render, slack, telegram
+
+    return render.table({"Telegram": telegram.LIMITS, "Slack": slack.LIMITS, "Messenger": messenger.LIMITS})
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table,
     "metrics": metrics_table,
@@ -221,6 +231,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": lambda: _errors(False),
     "commands": commands_table,
     "dialogs": dialogs_table,
+    "channels": channels_table,
 }
 
 
