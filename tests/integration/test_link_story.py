@@ -183,6 +183,17 @@ async def test_the_pages_in_a_real_browser_without_script(scheme: Literal["light
         _, url = await here.begin_step_up()
         await page.goto(url)
         assert await press("No, don’t do it") == "Nothing was changed"
+        assert await press("Send a new link to the chat") == "Look in your chat"
+        # A chat that proves nothing in a browser: the code can be selected, and is announced with its label.
+        _, url = await here.begin("4711", "telegram")
+        await page.goto(url)
+        assert await accessible(context, page) == "Connect your Larkspur account to your Telegram chat?"
+        assert await press("Continue to sign in") == "Who are you today?"
+        assert await press("Ana Bill up £14") == "One more step: type this code in your chat"
+        assert len(await page.get_by_label("Your code").input_value()) == 9
+        _, url = await here.begin("dl_tom")
+        await page.goto(url)
+        assert await accessible(context, page) == "This link belongs to another browser"
         await page.goto(f"{here.origin}/link/{'A' * 43}")
         assert await accessible(context, page) == "This link does not work"
         # Nothing broke the pages' own policy; the failures heard are that address and the missing icon.
