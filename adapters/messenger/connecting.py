@@ -28,7 +28,8 @@ async def connect(graph: Graph, settings: MessengerSettings, public_url: str) ->
     else:
         said.append(
             "channels.messenger.app_id is empty, so the webhook is yours to set: in the app's dashboard under "
-            f"Messenger, Settings, Webhooks, give {callback} and the verify token."
+            f"Messenger, Settings, Webhooks, give {callback} and a word of your own, the same as "
+            "channels.messenger.verify_token."
         )
     await graph.post(f"{settings.page}/subscribed_apps", {"subscribed_fields": ",".join(FIELDS)})
     said.append(f"The Page tells of: {', '.join(FIELDS)}.")
