@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapters.intake import ControlRule
 from adapters.render import FileMinter, LinkMinter
+from auth.pages import Hint
 from bot.assembly import Parts
 from bot.errors import SettingsError
 from bot.model import Address
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from adapters.messenger import Messenger
     from adapters.slack import Slack
     from adapters.telegram import Telegram
+
+
+HINTING = frozenset({"messenger"})
+"""Channels whose app opens the page with a token of its own."""
 
 
 class Unlinks(Protocol):
@@ -80,6 +85,11 @@ def pushed(
     if made.settings.channels.messenger.enabled:
         found["messenger"] = _messenger(made, store, secret, control, links, files, unlinks, redactor)
     return found
+
+
+def hints_of(push: Mapping[str, Pushed]) -> dict[str, Hint]:
+    """By channel, what its own app tells the sign-in page about the account in it."""
+    return {name: one for name, one in push.items() if name in HINTING and isinstance(one, Hint)}
 
 
 def _telegram(

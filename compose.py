@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.webchat import WebChat, WebchatChannel, WebChatSettings
 from adapters.webchat.page import PageConfig
 from auth import Auth
+from auth.pages import Hint
 from backends.receipts import EffectReceipts
 from bot import assembly, web
 from bot.assembly import Parts, Tell
@@ -36,7 +37,7 @@ from bot.tuning import tune
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
-from channels import Pushed, pushed
+from channels import Pushed, hints_of, pushed
 from dialogs.services import Files, Receipts
 from signin import Proof, auth_of, demo_idp
 
@@ -106,7 +107,8 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
     personas = assembly.personas_of(made)
     # Sessions are made by the web chat, and the web chat shows the login's links: the proof is bound afterwards.
     proof = Proof()
-    auth = auth_of(made, store, secrets, proof)
+    hints: dict[str, Hint] = {}
+    auth = auth_of(made, store, secrets, proof, hints)
     offered = services(made, store)
     host, bridge = assembly.engine(
         made,
@@ -130,6 +132,7 @@ async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: lis
         files=downloads,
         unlinks=auth.login,
     )
+    hints.update(hints_of(push))
     traces = Traces() if dev else None
     subapps = []
     if settings.identity.demo:

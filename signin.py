@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from auth import Auth, AuthSettings, ProviderSettings
 from auth.demo_idp import DemoClient, DemoIdp
+from auth.pages import Hint
 from bot import assembly
 from bot.assembly import Parts
 from bot.model import Address
@@ -32,8 +34,10 @@ class Proof:
         return address.channel != "webchat" or await self.user_of(request) == address.user
 
 
-def auth_of(made: Parts, store: Store, secrets: list[bytes], proof: Proof) -> Auth:
-    """Linking and step-up, as configured."""
+def auth_of(
+    made: Parts, store: Store, secrets: list[bytes], proof: Proof, hints: Mapping[str, Hint] | None = None
+) -> Auth:
+    """Linking and step-up, as configured. `hints` may be filled afterwards: channels need the links made here."""
     settings = made.settings
     return Auth(
         store=store,
@@ -44,6 +48,7 @@ def auth_of(made: Parts, store: Store, secrets: list[bytes], proof: Proof) -> Au
         public_url=settings.public_url,
         brand=settings.brand_view,
         proof=proof,
+        hints=hints,
         settings=AuthSettings(**settings.identity.model_dump(exclude={"demo", "personas", "providers"})),
         locale=settings.texts.locales[0],
     )

@@ -82,7 +82,7 @@ class Auth:
             vault=self.vault,
             providers=self.providers,
             proof=proof,
-            hints=hints or {},
+            hints={} if hints is None else hints,
             renderer=Renderer(brand, words=words, chat=chat, locale=locale),
             public_url=public_url,
             settings=settings,

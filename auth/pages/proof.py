@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
@@ -15,6 +15,7 @@ class WebProof(Protocol):
         ...
 
 
+@runtime_checkable
 class Hint(Protocol):
     """What a channel's own app tells about the account in it: enough to contradict a sign-in, never to prove one."""
 
