@@ -81,7 +81,7 @@ def pushed(
     if made.settings.channels.telegram.enabled:
         found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks, redactor)
     if made.settings.channels.slack.enabled:
-        found["slack"] = _slack(made, store, control, links, files, redactor)
+        found["slack"] = _slack(made, store, control, links, files, unlinks, redactor)
     if made.settings.channels.messenger.enabled:
         found["messenger"] = _messenger(made, store, secret, control, links, files, unlinks, redactor)
     return found
@@ -132,6 +132,7 @@ def _slack(
     control: ControlRule,
     links: LinkMinter,
     files: FileMinter | None,
+    unlinks: Unlinks,
     redactor: Redactor | None,
 ) -> Slack:
     from adapters.slack import Slack, SlackSettings
@@ -150,6 +151,7 @@ def _slack(
         ),
         control=control,
         links=links,
+        unlinks=unlinks,
         files=files,
         redactor=redactor,
     )

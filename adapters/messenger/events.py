@@ -17,20 +17,13 @@ from adapters.messenger.indicator import Typing
 from adapters.messenger.reading import Asked, Echoed, Entered, Event, Linking, Reader, Said
 from adapters.messenger.settings import MessengerSettings
 from adapters.public import PublicAsks
+from adapters.unlinks import Unlinks
 from bot.model import Address
 from bot.observe import logger
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Sql, Store
 
 log = logger("parley.messenger")
-
-
-class Unlinks(Protocol):
-    """Whoever knows how a chat is linked to an account: `bot.ports.Login` is one."""
-
-    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
-        """Rows that revoke an address's link, its tokens and its live transactions."""
-        ...
 
 
 class LinkCodes(Protocol):

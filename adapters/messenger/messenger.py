@@ -13,13 +13,14 @@ from adapters.messenger.channel import MessengerChannel
 from adapters.messenger.comments import Comments
 from adapters.messenger.connecting import connect
 from adapters.messenger.echoes import Echoes
-from adapters.messenger.events import Events, LinkCodes, Unlinks
+from adapters.messenger.events import Events, LinkCodes
 from adapters.messenger.graph import Graph
 from adapters.messenger.indicator import Typing
 from adapters.messenger.settings import MessengerSettings
 from adapters.messenger.shape import LIMITS
 from adapters.public import PublicAsks
 from adapters.render import ENGLISH, FileMinter, LinkMinter, Renderer, Words
+from adapters.unlinks import Unlinks
 from bot.errors import ParleyError
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Redactor, Store

@@ -15,13 +15,16 @@ from adapters.slack.client import Client
 from adapters.slack.errors import Unreadable
 from adapters.slack.reading import Alarm, Asked, Foreign, Reader, Said
 from adapters.slack.settings import SlackSettings
+from adapters.unlinks import Unlinks
 from bot.errors import SendUncertain
 from bot.model import Inbound
 from bot.observe import logger
 from bot.observe.metrics import REFUSED
-from bot.ports import Clock
+from bot.ports import Clock, Store
 
 log = logger("parley.slack")
+
+_LINKED = "SELECT user_id FROM identity_link WHERE connection = :connection AND revoked_at IS NULL"
 
 
 class Events:
@@ -36,9 +39,12 @@ class Events:
         intake: Intake,
         asks: PublicAsks,
         letters: DeadLetters,
+        store: Store,
+        unlinks: Unlinks,
     ) -> None:
         self._settings, self._clock, self._client = settings, clock, client
         self._intake, self._asks, self._letters = intake, asks, letters
+        self._store, self._unlinks = store, unlinks
         self._reader = Reader(settings)
 
     async def take(self, body: Mapping[str, Any]) -> str:
@@ -65,7 +71,16 @@ class Events:
                 REFUSED.labels("slack", "other_workspace").inc()
             case Alarm(kind):
                 log.error("slack tells", connection=self._settings.connection, kind=kind)
+                if kind in ("app_uninstalled", "tokens_revoked"):
+                    await self._unlink_all(kind)
         return ""
+
+    async def _unlink_all(self, why: str) -> None:
+        """The workspace has taken its trust back: whoever was linked there proves themselves anew."""
+        linked = await self._store.query(_LINKED, connection=self._settings.connection)
+        for row in linked:
+            address = self._reader.address(row["user_id"])
+            await self._store.change(self._unlinks.unlink(address=address, now=self._clock.now(), reason=why))
 
     async def answer(self, ask: Ask) -> str:
         """Take a public question into the asker's direct messages, and say the neutral line in its thread."""

@@ -18,6 +18,7 @@ from adapters.slack.requests import Unsigned, Verifier, body_of
 from adapters.slack.settings import SlackSettings
 from adapters.slack.shape import LIMITS
 from adapters.slack.socket import SocketReader
+from adapters.unlinks import Unlinks
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
@@ -34,6 +35,7 @@ class Slack:
         settings: SlackSettings,
         control: ControlRule,
         links: LinkMinter,
+        unlinks: Unlinks,
         files: FileMinter | None = None,
         redactor: Redactor | None = None,
         words: Words = ENGLISH,
@@ -49,6 +51,8 @@ class Slack:
             intake=Intake(store, control, "slack", redactor),
             asks=self._asks,
             letters=DeadLetters(store, clock),
+            store=store,
+            unlinks=unlinks,
         )
         self._acknowledger = Acknowledger(self._events.take)
         self._verifier = Verifier(settings.signing_secret, clock) if settings.mode == "http" else None

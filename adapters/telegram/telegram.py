@@ -20,7 +20,8 @@ from adapters.telegram.indicator import Typing
 from adapters.telegram.polling import Poller
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.shape import LIMITS
-from adapters.telegram.updates import Unlinks, Updates
+from adapters.telegram.updates import Updates
+from adapters.unlinks import Unlinks
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker

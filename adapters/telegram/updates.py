@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,17 +17,9 @@ from adapters.telegram.errors import Unreadable
 from adapters.telegram.indicator import Typing
 from adapters.telegram.reading import Asked, Entered, Left, Pressed, Reader, Said
 from adapters.telegram.settings import TelegramSettings
+from adapters.unlinks import Unlinks
 from bot.errors import ParleyError
-from bot.model import Address
-from bot.ports import Clock, Sql, Store
-
-
-class Unlinks(Protocol):
-    """Whoever knows how a chat is linked to an account: `bot.ports.Login` is one."""
-
-    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
-        """Rows that revoke an address's link, its tokens and its live transactions."""
-        ...
+from bot.ports import Clock, Store
 
 
 class Updates:

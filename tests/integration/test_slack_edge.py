@@ -32,6 +32,12 @@ TS = "1793698200.000100"
 FORM = "application/x-www-form-urlencoded"
 
 
+LINK = (
+    "INSERT INTO identity_link (id, brand, connection, channel, user_id, person, issuer, sub, customer_ref, auth_time,"
+    " linked_at, last_used_at, expires_at) VALUES (:id, 'larkspur', :connection, 'slack', :user, 'p', 'i', :id,"
+    " 'C-1001', :at, :at, :at, :at + 86400)"
+)
+
 @pytest.fixture
 async def rig() -> AsyncIterator[SlackRig]:
     async with opened() as made:
@@ -271,6 +277,16 @@ async def test_slacks_alarms_reach_the_operator(rig: SlackRig, kind: str) -> Non
         body = msgspec.json.encode({"type": "app_rate_limited", "team_id": "T0LARKSPUR", "minute_rate_limited": 1})
         assert await rig.garbage(body) == 200
     assert {line.get("kind") for line in logs if line["event"] == "slack tells"} == {kind, "app_rate_limited"}
+
+
+@pytest.mark.parametrize("kind", ["tokens_revoked", "app_uninstalled"])
+async def test_a_workspace_that_takes_its_trust_back_unlinks_its_members(rig: SlackRig, kind: str) -> None:
+    for user, connection in ((ANA, "slack"), ("U0OTHER", "slack"), (ANA, "slack:T0ELSE")):
+        link = {"id": f"{connection}-{user}", "connection": connection, "user": user, "at": rig.clock.now().timestamp()}
+        await rig.store.change([Sql(LINK, link, rows=1)])
+    assert await take(rig, {"type": kind}) == 200
+    left = await rig.store.query("SELECT connection, user_id FROM identity_link WHERE revoked_at IS NULL")
+    assert left == [{"connection": "slack:T0ELSE", "user_id": ANA}]
 
 
 async def test_a_thread_below_our_message_belongs_to_the_chat_and_another_is_its_own(rig: SlackRig) -> None:

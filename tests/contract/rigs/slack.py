@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -14,10 +14,19 @@ from aiohttp.test_utils import TestServer
 
 from adapters.fakes.slack import SIGNATURE, STAMP, FakeSlack
 from adapters.slack import Slack, SlackSettings
-from bot.ports import Store
+from auth.revocation import of_address
+from bot.model import Address
+from bot.ports import Sql, Store
 from tests.contract.rigs.base import Fault, Files, Links, Shown, World, edge, world_or
 
 CAN = frozenset({"press", "thread"})
+
+
+class Revoking:
+    """The real rows that revoke a link."""
+
+    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
+        return of_address(address.connection, address.user, now, reason)
 
 
 @dataclass
@@ -144,6 +153,7 @@ async def _workspace(
         ),
         control=at.control,
         links=links,
+        unlinks=Revoking(),
         files=Files(),
     )
     try:
