@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bot.store.schema.channels import dead_letter, public_ask, rate
 from bot.store.schema.conversations import conversation, entry, inbound, outbound, seen, timer
+from bot.store.schema.keeping import erasure
 from bot.store.schema.links import bound_identity, browser_login, identity_link, link_txn, step_up_grant, token_blob
 from bot.store.schema.meta import PERSON_FREE, metadata
 from bot.store.schema.people import address_of, audit, case, effect, person
@@ -29,6 +30,7 @@ __all__ = [
     "dead_letter",
     "effect",
     "entry",
+    "erasure",
     "file_handle",
     "identity_link",
     "inbound",

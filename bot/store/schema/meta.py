@@ -12,5 +12,5 @@ def moment(name: str, *, nullable: bool = True) -> Column[float]:
     return Column(name, Double, nullable=nullable)
 
 
-PERSON_FREE = frozenset({"seen", "timer", "stream_token", "socket", "rate", "web_session"})
+PERSON_FREE = frozenset({"seen", "timer", "stream_token", "socket", "rate", "web_session", "erasure"})
 """Tables without anything of a person; a test keeps each table either here or with a `person` column."""
