@@ -13,6 +13,17 @@ from __future__ import annotations
 
 from bot.store.schema.channels import dead_letter, public_ask, rate
 from bot.store.schema.conversations import conversation, entry, inbound, outbound, seen, timer
+from bot.store.schema.desk import (
+    desk_act,
+    desk_agent,
+    desk_feed,
+    desk_file,
+    desk_item,
+    desk_note,
+    desk_reply,
+    desk_session,
+    desk_viewer,
+)
 from bot.store.schema.keeping import erasure
 from bot.store.schema.links import bound_identity, browser_login, identity_link, link_txn, step_up_grant, token_blob
 from bot.store.schema.meta import PERSON_FREE, metadata
@@ -28,6 +39,15 @@ __all__ = [
     "case",
     "conversation",
     "dead_letter",
+    "desk_act",
+    "desk_agent",
+    "desk_feed",
+    "desk_file",
+    "desk_item",
+    "desk_note",
+    "desk_reply",
+    "desk_session",
+    "desk_viewer",
     "effect",
     "entry",
     "erasure",
