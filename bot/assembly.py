@@ -135,7 +135,8 @@ def recogniser_of(made: Parts, tell: Tell) -> Recogniser:
     """The recogniser, trained where its data is new. Blocks for seconds: call it in a thread."""
     settings = made.settings
     build = named(settings.nlu.recogniser, made.package)
-    found: Recogniser = build(nlu_files(settings), settings.data_folder / "nlu", lambda: made.clock.now().date(), tell)
+    models = settings.data_folder / "nlu"
+    found: Recogniser = build(nlu_files(settings), models, lambda: made.clock.now().date(), tell, settings.nlu)
     return found
 
 
@@ -244,6 +245,12 @@ def vault_keys(secrets: list[bytes]) -> list[bytes]:
     return [base64.urlsafe_b64encode(derive(secret, "vault")) for secret in secrets]
 
 
+def handoff_of(made: Parts) -> Handoff:
+    """Where people are reached, as the configuration names it."""
+    found: Handoff = named(made.settings.desk.handoff, made.package)(made.settings)
+    return found
+
+
 def engine(
     made: Parts,
     *,
@@ -253,12 +260,12 @@ def engine(
     identity: Identity,
     login: Login,
     secret: bytes,
+    handoff: Handoff | None = None,
 ) -> tuple[Host, Bridge]:
     """The host and the one door to botbuilder, which is imported here (about a second)."""
     from bot.bridge import Bridge
     from bot.script.scope import Host
 
-    desk: Handoff = named(made.settings.desk, made.package)(made.settings)
     host = Host(
         store=store,
         clock=made.clock,
@@ -268,7 +275,7 @@ def engine(
         recogniser=recogniser,
         identity=identity,
         login=login,
-        handoff=desk,
+        handoff=handoff or handoff_of(made),
         secret=derive(secret, "nonces"),
         brand=made.settings.brand.id,
         reference_prefix=made.settings.brand.reference_prefix,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from bot.model import (
     Accepted,
@@ -253,6 +253,31 @@ class Recogniser(Protocol):
 
     async def parse(self, text: str, locale: str | None = None) -> Parse:
         """The message's intent and entities; never raises for odd text."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A recogniser with something behind it, another process or a service, that a served site keeps going."""
+
+    async def begin(self) -> None:
+        """Open what it needs; a backend that is not there yet is no error."""
+        ...
+
+    async def run(self) -> None:
+        """Keep it going until `stop`."""
+        ...
+
+    async def stop(self) -> None:
+        """Begin nothing more."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what `begin` opened."""
+        ...
+
+    async def ready(self) -> str:
+        """Which backend reads now, in words for the operator. Raises `ParleyError` where none can."""
         ...
 
 

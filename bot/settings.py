@@ -6,6 +6,7 @@ from the configuration file, then from `brand.yml` in the brand's folder, then f
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,8 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^?#\s]+[^/?#\s]$")]
 """Where a platform's interface is, without a slash at its end."""
 Number = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^\d*$")]
 """Digits that are a name; YAML reads them as a number where nobody quotes them."""
+Shift = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+"""Part of a day, local time: "08:00-12:30"."""
 Seconds = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -56,6 +59,7 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#\s]+)?$")] = ""
     drain: Seconds = 20.0
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class StoreSettings(Section):
@@ -79,11 +83,24 @@ class TextSettings(Section):
     folders: tuple[Path, ...] = ()
 
 
+class RasaSettings(Section):
+    """Rasa's own process."""
+
+    url: Url = "http://127.0.0.1:5005"
+    token: SecretStr = SecretStr("")
+    timeout: Seconds = 1.0
+    at_once: Annotated[int, Field(ge=1)] = 8
+    look: Seconds = 2.0
+    epochs: Annotated[int, Field(ge=1)] = 30
+
+
 class NluSettings(Section):
     """What messages mean."""
 
     data: tuple[Path, ...] = ()
     recogniser: Factory = "nlu:build"
+    backend: Literal["rasa", "embedded", "rasa-then-embedded"] = "rasa-then-embedded"
+    rasa: RasaSettings = RasaSettings()
     start: Share = 0.30
     interrupt: Share = 0.45
     near: Share = 0.12
@@ -190,6 +207,73 @@ class IdentitySettings(Section):
     idle: dict[str, Seconds] = {"webchat": 900.0}
 
 
+class DeskHours(Section):
+    """When somebody answers: by day, one or more shifts as "08:00-12:30"; an empty list is a day off."""
+
+    mon: tuple[Shift, ...] = ()
+    tue: tuple[Shift, ...] = ()
+    wed: tuple[Shift, ...] = ()
+    thu: tuple[Shift, ...] = ()
+    fri: tuple[Shift, ...] = ()
+    sat: tuple[Shift, ...] = ()
+    sun: tuple[Shift, ...] = ()
+
+
+class DeskLogin(Section):
+    """How agents sign in: an OpenID Connect provider whose id_token says who may do what."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    scopes: tuple[str, ...] = ("openid", "profile")
+    roles_claim: str = "roles"
+    agent_role: str = "agent"
+    lead_role: str = "lead"
+    back_channel: str = ""
+    session: Seconds = 9 * 3600
+
+
+class DeskExternal(Section):
+    """A desk elsewhere, spoken to over HTTP."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^(https?://[^?#\s]+[^/?#\s])?$")] = ""
+    token: SecretStr = SecretStr("")
+    secret: SecretStr = SecretStr("")
+
+
+class DeskSettings(Section):
+    """People: where they are reached, when, and what they may do by themselves. Money is pence."""
+
+    handoff: Factory = "desk.callback:build"
+    login: DeskLogin = DeskLogin()
+    timezone: str = "Europe/London"
+    hours: DeskHours = DeskHours()
+    bank_holidays: Literal["", "england"] = ""
+    closed: tuple[date, ...] = ()
+    skills: dict[str, str] = {}
+    urgency: dict[str, Annotated[int, Field(ge=0, le=3)]] = {
+        "danger": 3,
+        "bereavement": 2,
+        "cannot_pay": 2,
+        "complaint": 1,
+        "effect_unknown": 1,
+        "effect_unsettled": 1,
+    }
+    risk: Seconds = 300
+    capacity: Annotated[int, Field(ge=1)] = 3
+    offline: Seconds = 45
+    unanswered: Seconds = 300
+    offer: Seconds = 60
+    abandoned: Seconds = 3600
+    update: Annotated[float, Field(ge=300)] = 300
+    csat: bool = True
+    goodwill: dict[Literal["agent", "lead"], Annotated[int, Field(ge=0)]] = {"agent": 1000, "lead": 5000}
+    acts: Factory | Literal[""] = ""
+    tariff: Factory | Literal[""] = ""
+    upload: Annotated[int, Field(gt=0)] = 5_000_000
+    external: DeskExternal = DeskExternal()
+
+
 class LimitSettings(Section):
     """What one turn, one question and one process may take."""
 
@@ -235,7 +319,7 @@ class Settings(BaseSettings):
     backends: dict[str, dict[str, Any]] = {}
     channels: Channels = Channels()
     identity: IdentitySettings = IdentitySettings()
-    desk: Factory = "desk.callback:build"
+    desk: DeskSettings = DeskSettings()
     assurance: dict[str, Literal["anyone", "linked", "known"]] = {}
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 
 from bot.model import Control, Entity, Parse
 from nlu import rules
-from nlu.care import care
 from nlu.entities import EntityFinder
-from nlu.exact import any_month
-from nlu.model import OUT_OF_SCOPE, Model
-from nlu.text import LONGEST, plain
-
-RULES = "rules"
-LOCALE = "en-GB"
+from nlu.front import LOCALE, RULES, Front, Ranking, known, offered
+from nlu.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,39 +38,11 @@ class Chain:
             ms=(time.perf_counter() - began) * 1000,
         )
 
-    def _read(self, text: str) -> tuple[str, str, tuple[tuple[str, float], ...], tuple[Entity, ...]]:
-        said = plain(text[:LONGEST])
-        entities = self.find(text)
-        if not said:
-            return "", RULES, (), entities
-        picked = rules.number(said)
-        if picked is not None:
-            return "", RULES, (), (Entity("number", picked, text.strip(), *_extent(text)), *entities)
-        if intent := rules.control(text) or rules.answer(said) or care(said):
-            return intent, RULES, ((intent, 1.0),), entities
-        if intent := self._exactly(text, said, entities):
-            return _known(intent), self.model.backend, _ranked(((intent, 1.0),)), entities
+    def _read(self, text: str) -> tuple[str, str, Ranking, tuple[Entity, ...]]:
+        seen = Front(self.find, self.model.exact).read(text)
+        if seen.intent is not None:
+            return seen.intent, RULES if seen.by_rule else self.model.backend, seen.ranking, seen.entities
         ranking = self.model.ranking(text)
         if not ranking or ranking[0][1] < self.model.fit.threshold:
-            return "", self.model.backend, _ranked(ranking), entities
-        return _known(ranking[0][0]), self.model.backend, _ranked(ranking), entities
-
-    def _exactly(self, text: str, said: str, entities: tuple[Entity, ...]) -> str | None:
-        if intent := self.model.exact.get(said):
-            return intent
-        months = [(e.start, e.end) for e in entities if e.name == "month"]
-        return self.model.exact.get(any_month(text[:LONGEST], months)) if months else None
-
-
-def _known(intent: str) -> str:
-    return "" if intent == OUT_OF_SCOPE else intent
-
-
-def _ranked(ranking: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
-    """Without out of scope, which cannot be offered to a customer."""
-    return tuple((intent, chance) for intent, chance in ranking if intent != OUT_OF_SCOPE)
-
-
-def _extent(text: str) -> tuple[int, int]:
-    start = len(text) - len(text.lstrip())
-    return start, start + len(text.strip())
+            return "", self.model.backend, offered(ranking), seen.entities
+        return known(ranking[0][0]), self.model.backend, offered(ranking), seen.entities
