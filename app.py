@@ -67,6 +67,9 @@ def run(
     config: Config = CONFIG,
     dev: Annotated[bool, typer.Option("--dev", help="Show turns from inside, and restart when killed.")] = False,
     reload: Annotated[bool, typer.Option("--reload", help="Start anew when code, texts or examples change.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this port, kept going; more than one needs PostgreSQL.")
+    ] = None,
 ) -> int:
     """Serve the site."""
     from bot.configuration import load_settings
@@ -74,6 +77,11 @@ def run(
     from bot.serving import bind
 
     settings = load_settings(config)
+    count = settings.server.workers if workers is None else workers
+    if count > 0 and not (dev or reload):
+        import several
+
+        return several.run(config, count, tell)
     listening = bind(settings.server.host, settings.server.port)
 
     def serve() -> int:
@@ -83,7 +91,8 @@ def run(
         settings = load_settings(config)
         configure(level=settings.log.level, pretty=settings.log.format == "text")
         parent = os.getppid() if dev or reload else 0
-        return asyncio.run(compose.run(settings, listening, tell, dev=dev, watch=reload, parent=parent))
+        made = compose.whole(settings, listening)
+        return asyncio.run(compose.run(made, listening, tell, dev=dev, watch=reload, parent=parent))
 
     if not (dev or reload):
         return serve()

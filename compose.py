@@ -82,14 +82,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site(made: Parts, tell: Tell, *, dev: bool = False) -> AsyncIterator[Site]:
-    """Build everything. `made.settings.server.port` is the port it will be reached at."""
+async def site(made: Parts, tell: Tell, *, dev: bool = False, shared: bool = False) -> AsyncIterator[Site]:
+    """Build everything. `made.settings.server.port` is the port it will be reached at; `shared`: by others as well."""
     settings = made.settings
     secrets = assembly.secrets_of(settings)
     store = await opened_store(settings)
     try:
         recogniser = await asyncio.to_thread(assembly.recogniser_of, made, tell)
-        built = await _built(made, store, recogniser, secrets, dev=dev)
+        built = await _built(made, store, recogniser, secrets, dev=dev, shared=shared)
         try:
             yield built
         finally:
@@ -100,10 +100,12 @@ async def site(made: Parts, tell: Tell, *, dev: bool = False) -> AsyncIterator[S
         assembly.close_backends(made)
 
 
-async def _built(made: Parts, store: Store, recogniser: Recogniser, secrets: list[bytes], *, dev: bool) -> Site:
+async def _built(
+    made: Parts, store: Store, recogniser: Recogniser, secrets: list[bytes], *, dev: bool, shared: bool
+) -> Site:
     settings = made.settings
     drain = web.Drain()
-    process = Process(drain, seconds=settings.server.drain)
+    process = Process(drain, seconds=settings.server.drain, shared=shared)
     personas = assembly.personas_of(made)
     # Sessions are made by the web chat, and the web chat shows the login's links: the proof is bound afterwards.
     proof = Proof()
@@ -182,15 +184,29 @@ def _workers(
     }
 
 
-async def run(
-    settings: Settings, listening: socket.socket, tell: Tell, *, dev: bool = False, watch: bool = False, parent: int = 0
-) -> int:
-    """Serve until stopped; returns the exit code. `parent`: the supervisor's process id, without which it ends."""
-    port = int(listening.getsockname()[1])
-    settings = settings.with_port(port)
-    made = assembly.parts(settings)
+def whole(settings: Settings, listening: socket.socket) -> Parts:
+    """The site's parts, checked, for the port that is listened on. Starts no thread, so that a process may fork after
+    it. Raises `SettingsError`, `DialogError`."""
+    made = assembly.parts(settings.with_port(int(listening.getsockname()[1])))
     require_whole(made)
-    async with site(made, tell, dev=dev) as built:
+    return made
+
+
+async def run(
+    made: Parts,
+    listening: socket.socket,
+    tell: Tell,
+    *,
+    dev: bool = False,
+    watch: bool = False,
+    parent: int = 0,
+    shared: Callable[[], None] | None = None,
+) -> int:
+    """Serve until stopped; returns the exit code. `parent`: the supervisor's process id, without which it ends.
+
+    `shared`: others serve on the same socket; it is called when this one is ready, instead of the welcome.
+    """
+    async with site(made, tell, dev=dev, shared=shared is not None) as built:
         workers = dict(built.workers)
         if parent:
             workers["parent"] = ParentGone(built.process, parent)
@@ -202,7 +218,7 @@ async def run(
                 tell(line)
 
         try:
-            return await built.process.serve(built.app, listening, workers, ready=ready)
+            return await built.process.serve(built.app, listening, workers, ready=shared or ready)
         finally:
             if watching is not None:
                 watching.cancel()

@@ -101,17 +101,22 @@ def writable(store: Store) -> Check:
 
 
 class Process:
-    """The life of one process. `stop` may be called from a signal handler."""
+    """The life of one process. `stop` may be called from a signal handler.
 
-    def __init__(self, drain: Drain, *, seconds: float) -> None:
-        self.drain, self._seconds = drain, seconds
+    `shared`: others accept on the same socket, so a stopping process leaves new connections to them, and still answers
+    on those that it has.
+    """
+
+    def __init__(self, drain: Drain, *, seconds: float, shared: bool = False) -> None:
+        self.drain, self._seconds, self._shared = drain, seconds, shared
         self._ending = asyncio.Event()
         self._code = 0
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def stop(self, code: int = 0) -> None:
         """Begin to end: refuse what is new, finish what runs."""
-        self.drain.begin()
+        if not self._shared:
+            self.drain.begin()
         self._code = self._code or code
         self._ending.set()
 
@@ -137,13 +142,16 @@ class Process:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
         try:
             await runner.setup()
-            await web.SockSite(runner, listening).start()
+            site = web.SockSite(runner, listening)
+            await site.start()
             for name, worker in workers.items():
                 task = asyncio.create_task(worker.run(), name=name)
                 task.add_done_callback(self._ended)
                 self._running[name] = task
             ready()
             await self._ending.wait()
+            if self._shared:
+                await site.stop()
             await self._finish(workers)
         finally:
             await runner.cleanup()
