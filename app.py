@@ -15,6 +15,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("Error: this Python has not Parley's packages. Run `make run` once, then call .venv/bin/python app.py …")
 
+import keeping
 from bot.errors import ParleyError
 
 P = ParamSpec("P")
@@ -268,6 +269,8 @@ def new_brand(name: str, folder: Annotated[Path, typer.Option(help="Where its fo
     tell(f"Now: python app.py run --config {folder / name / 'config.yml'}")
     return 0
 
+
+keeping.register(cli, command)
 
 if __name__ == "__main__":
     cli()

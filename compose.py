@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import keeping
 from adapters.webchat import WebChat, WebchatChannel, WebChatSettings
 from adapters.webchat.page import PageConfig
 from auth import Auth
@@ -21,6 +22,7 @@ from backends.receipts import EffectReceipts
 from bot import assembly, web
 from bot.assembly import Parts, Tell
 from bot.checking import require_whole
+from bot.commanding import Commands, socket_of
 from bot.dev.routes import DevRoutes
 from bot.dev.saving import save_transcript
 from bot.dev.traces import Traces
@@ -181,6 +183,7 @@ def _workers(
         "delivery": Delivery(host.store, channels, host.clock, lanes=limits.sends, observer=observer),
         "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
         "logins": Every(5.0, "logins", auth.sweep),
+        **_commands(made, host.store, auth),
     }
 
 
@@ -190,6 +193,14 @@ def whole(settings: Settings, listening: socket.socket) -> Parts:
     made = assembly.parts(settings.with_port(int(listening.getsockname()[1])))
     require_whole(made)
     return made
+
+
+def _commands(made: Parts, store: Store, auth: Auth) -> dict[str, Worker]:
+    """What an embedded database's one process does for the command line."""
+    path = socket_of(made.settings.store_url)
+    if path is None:
+        return {}
+    return {"commands": Commands(path, keeping.handlers(made, store, auth, assembly.secrets_of(made.settings)))}
 
 
 async def run(

@@ -51,6 +51,8 @@ def writer(path: Path, fsync: Fsync) -> sqlite3.Connection:
         con.execute("PRAGMA busy_timeout = 5000")
         con.execute("PRAGMA cache_size = -65536")
         con.execute("PRAGMA wal_autocheckpoint = 4000")
+        # What is deleted is overwritten: an erased person's words must not stand in the file's free pages.
+        con.execute("PRAGMA secure_delete = ON")
         require(_version(con))
         _no_worker_lives(con)
     except sqlite3.Error as error:
