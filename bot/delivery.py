@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from bot.errors import Fenced, SendPermanent, SendTemporary, SendUncertain, StoreUnavailable
+from bot.lanes import Lanes
 from bot.ports import Channel, Clock, OutboxClaim, Store
 
 log = logging.getLogger("parley.delivery")
@@ -47,10 +48,9 @@ class Delivery:
         observer: DeliveryObserver | None = None,
     ) -> None:
         self._store, self._channels, self._clock = store, dict(channels), clock
-        self._free = lanes
+        self._lanes = Lanes(lanes)
         self._sending = sending or Sending()
         self._observer = observer
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -59,7 +59,9 @@ class Delivery:
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                if not await self._claim():
+                if not self._lanes.free:
+                    await self._lanes.room()
+                elif not await self._claim():
                     waiting = asyncio.create_task(watch.wait(0.5))
                     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                     if not waiting.done():
@@ -67,32 +69,22 @@ class Delivery:
         finally:
             stopping.cancel()
             watch.close()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._lanes.finish()
 
     async def stop(self) -> None:
         """Claim no more; `run` returns when the sends in flight are done."""
         self._stopping.set()
 
     async def _claim(self) -> bool:
-        if not self._free:
-            return False
         try:
-            held = await self._store.claim_outbox(self._free, lease=self._sending.lease)
+            held = await self._store.claim_outbox(self._lanes.free, lease=self._sending.lease)
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
             await asyncio.sleep(1.0)
             return False
         for row in held:
-            self._free -= 1
-            task = asyncio.create_task(self._guarded(row))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+            self._lanes.start(self._guarded(row))
         return bool(held)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._free += 1
 
     async def _guarded(self, held: OutboxClaim) -> None:
         try:

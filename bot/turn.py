@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from bot.bridge import Bridge
 from bot.conversation import Conversation
 from bot.errors import Conflict, Fenced, NewerJournal, Permanent, StoreUnavailable
+from bot.lanes import Lanes
 from bot.ports import Claim
 from bot.routing import Thresholds
 from bot.script.cases import open_for
@@ -53,9 +54,7 @@ class Turns:
         self.host, self.bridge = host, bridge
         self.thresholds = thresholds or Thresholds()
         self._observer = observer
-        self._free = lanes
-        self._freed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes = Lanes(lanes)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -64,43 +63,33 @@ class Turns:
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
-                claims = await self._claim()
-                if not claims:
-                    waiting = asyncio.create_task(watch.wait(0.5 if self._free else 0.05))
+                if not self._lanes.free:
+                    await self._lanes.room()
+                elif not await self._claim():
+                    waiting = asyncio.create_task(watch.wait(0.5))
                     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                     if not waiting.done():
                         waiting.cancel()
         finally:
             stopping.cancel()
             watch.close()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._lanes.finish()
 
     async def stop(self) -> None:
         """Claim no more; `run` returns when the turns in flight are done."""
         self._stopping.set()
 
-    async def _claim(self) -> list[Claim]:
-        if not self._free:
-            return []
+    async def _claim(self) -> bool:
+        """Start a lane for each conversation that is ready, as far as there is room; whether there was any."""
         try:
-            claims = await self.host.store.claim(self._free, lease=self.host.limits.lease, release=RELEASE)
+            claims = await self.host.store.claim(self._lanes.free, lease=self.host.limits.lease, release=RELEASE)
         except StoreUnavailable as error:
             log.error("store unavailable", extra={"error": str(error)})
             await asyncio.sleep(1.0)
-            return []
+            return False
         for claim in claims:
-            self._free -= 1
-            task = asyncio.create_task(self._lane(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
-        return claims
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._free += 1
-        if not task.cancelled() and task.exception() is not None:
-            log.error("lane failed", exc_info=task.exception())
+            self._lanes.start(self._lane(claim))
+        return bool(claims)
 
     async def _lane(self, claim: Claim) -> None:
         following: Claim | None = claim

@@ -22,8 +22,9 @@ from bot.store.drive import drive, run
 from bot.store.faults import ReadOnly, from_sqlite
 from bot.store.lock import FileLock
 from bot.store.procedure import Procedure
+from bot.store.sqlite_bulk import Arriving, accept_all, commit_all
 from bot.store.sqlite_turn import Writing
-from bot.store.sqlite_writer import Touch, Writer
+from bot.store.sqlite_writer import Many, Touch, Writer
 from bot.store.system_clock import SystemClock
 from bot.store.wake import Hub, LocalWatch
 
@@ -63,9 +64,10 @@ class SqliteStore:
 
     async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
         """Write an inbound with its log entry; a known key changes nothing. Raises `Conflict`."""
-        return await self._job(
-            lambda con, touch: sqlite_turn.accept(con, touch, inbound, control, self._now()), checks_first=True
-        )
+        arriving = Arriving(inbound, control, self._now())
+        if inbound.conversation is not None or inbound.address is None:
+            return await self._job(arriving.one)
+        return await self._job(arriving.one, accept_all, arriving)
 
     async def change(self, statements: Sequence[Sql], inbounds: Sequence[Inbound] = ()) -> tuple[Accepted, ...]:
         """Apply statements and accept inbounds, all or nothing. Raises `Conflict`."""
@@ -97,8 +99,10 @@ class SqliteStore:
 
     async def commit(self, claim: Claim, work: Work, *, lease: float) -> Claim | None:
         """Write the rest of the turn; the next claim if another inbound waits. Raises `Fenced`, `Conflict`."""
-        plain = not work.changes and work.party is None
-        return await self._job(self._writing(claim, work, lease).commit, checks_first=plain)
+        writing = self._writing(claim, work, lease)
+        if work.changes or work.party is not None:
+            return await self._job(writing.commit)
+        return await self._job(writing.commit, commit_all, writing)
 
     async def release(self, claim: Claim, *, delay: float, failed: bool = True) -> None:
         """Give the conversation back, ready again in `delay` seconds."""
@@ -180,10 +184,12 @@ class SqliteStore:
             until=held_until(lease),
         )
 
-    def _job(self, job: Callable[[sqlite3.Connection, Touch], T], *, checks_first: bool = False) -> asyncio.Future[T]:
+    def _job(
+        self, job: Callable[[sqlite3.Connection, Touch], T], many: Many | None = None, item: Any = None
+    ) -> asyncio.Future[T]:
         if self._writer is None:
             raise ReadOnly
-        return self._writer.submit(job, checks_first=checks_first)
+        return self._writer.submit(job, many, item)
 
     def _drive(self, procedure: Procedure[T]) -> asyncio.Future[T]:
         return self._job(lambda con, touch: drive(con, touch, procedure, self._now()))

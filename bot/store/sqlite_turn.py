@@ -94,7 +94,7 @@ def accept(con: sqlite3.Connection, touch: Touch, inbound: Inbound, control: Con
     else:
         raise Conflict("An inbound names an address or a conversation.")
     if con.execute(_SEEN, (connection, key_hash(inbound.key), at)).rowcount == 0:
-        return _original(con, inbound)
+        return original(con, inbound)
     shown = inbound.kind in CUSTOMER_KINDS
     marks = (now, control, int(shown), inbound.locale, at if shown else None)
     if conversation is not None:
@@ -122,7 +122,8 @@ def accept(con: sqlite3.Connection, touch: Touch, inbound: Inbound, control: Con
     return Accepted(conversation, seq, pos, True)
 
 
-def _original(con: sqlite3.Connection, inbound: Inbound) -> Accepted:
+def original(con: sqlite3.Connection, inbound: Inbound) -> Accepted:
+    """What was made of an inbound whose key is known."""
     if inbound.conversation is not None:
         row = con.execute(_FIRST_BY_ID, {"key": inbound.key, "id": inbound.conversation}).fetchone()
     else:
@@ -196,7 +197,11 @@ class Writing:
         if row is None:
             raise Fenced
         if self.said:
-            self._say(con, touch, row)
+            outs: list[tuple[Any, ...]] = []
+            entries: list[tuple[Any, ...]] = []
+            self.say(con, touch, row, outs, entries)
+            con.executemany(_OUTBOUND, outs)
+            con.executemany(_ENTRY, entries)
         for statement in work.changes:
             run(con, statement, self.now)
         if work.party is not None:
@@ -205,13 +210,19 @@ class Writing:
             touch(f"log:{conversation}")
         return row
 
-    def _say(self, con: sqlite3.Connection, touch: Touch, row: Any) -> None:
+    def say(
+        self,
+        con: sqlite3.Connection,
+        touch: Touch,
+        row: Any,
+        outs: list[tuple[Any, ...]],
+        entries: list[tuple[Any, ...]],
+    ) -> None:
+        """Add the rows of `outbound` and `entry`; `row` is what the fence returned."""
         conversation, seq = self.claim.conversation, self.claim.seq
         party, person, case_id = row[0], row[2], row[3]
         first = row[8] - len(self.said) + 1
         at = self.at
-        outs: list[tuple[Any, ...]] = []
-        entries: list[tuple[Any, ...]] = []
         queued = set()
         for pos, (n, purpose, side, body, expires_at, ref) in enumerate(self.said, first):
             if not allowed(purpose, party, self.work.party):
@@ -226,8 +237,6 @@ class Writing:
             status, sent_at = ("sent", at) if self.log else ("queued", None)
             outs.append((conversation, seq, n, purpose, status, body, None, person, case_id, expires_at, at, sent_at))
             entries.append((conversation, pos, side, "message", body, ref, person, case_id, at))
-        con.executemany(_OUTBOUND, outs)
-        con.executemany(_ENTRY, entries)
         if queued:
             con.execute(_OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, (conversation, self.now))
             touch("outbox")

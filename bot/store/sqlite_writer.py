@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -16,15 +16,21 @@ from bot.store.wake import Hub
 T = TypeVar("T")
 Touch = Callable[[str], None]
 Job = Callable[[sqlite3.Connection, Touch], T]
-_Waiting = tuple[Job[Any], asyncio.Future[Any], bool]
+Many = Callable[[sqlite3.Connection, Touch, list[Any]], Sequence[Any]]
+"""Does what many items ask for, at once and in order. Returns each one's result, or its `Fenced` or `Conflict`."""
+
+_Waiting = tuple[Job[Any], asyncio.Future[Any], Many | None, Any]
 _Settled = tuple[asyncio.Future[Any], Any, BaseException | None]
 
 GROUP = 512
 """How many transactions at most share a COMMIT; bounds the wait of the first of them."""
 
+START = 16
+"""So many wait at least before the thread is woken within a pass of the loop: it begins while the loop goes on."""
+
 
 class _NeedsSavepoints(Exception):
-    """A job that promised to refuse before it writes failed otherwise."""
+    """One of many failed: each is done again by itself."""
 
 
 class Writer:
@@ -40,18 +46,22 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="parley-sqlite-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job[T], *, checks_first: bool = False) -> asyncio.Future[T]:
-        """Queue a job. What is submitted in one pass of the event loop goes as one group.
+    def submit(self, job: Job[T], many: Many | None = None, item: Any = None) -> asyncio.Future[T]:
+        """Queue a job. What is submitted in one pass of the event loop goes as few groups.
 
-        `checks_first`: the job refuses, with `Fenced` or `Conflict`, before its first write, and needs no savepoint.
+        `many` does the same for all `item`s of a group at once, before the group's other jobs; `job` does it for this
+        one alone, where one of the many has failed.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         if self._closed:
             future.set_exception(StoreUnavailable("The store is closed."))
             return future
-        if not self._pending:
+        pending = self._pending
+        if not pending:
             self._loop.call_soon(self._flush)
-        self._pending.append((job, future, checks_first))
+        pending.append((job, future, many, item))
+        if len(pending) >= START:
+            self._flush()
         return future
 
     async def close(self) -> None:
@@ -97,13 +107,13 @@ class Writer:
     def _group(self, batch: list[_Waiting], touch: Touch, *, savepoints: bool) -> list[_Settled]:
         connection = self._connection
         settled: list[_Settled] = []
+        whole = batch
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for job, future, checks_first in batch:
-                if checks_first and not savepoints:
-                    settled.append(self._plain(job, future, touch))
-                else:
-                    settled.append(self._guarded(job, future, touch))
+            if not savepoints:
+                batch, settled = self._together(batch, touch)
+            for job, future, _, _ in batch:
+                settled.append(self._guarded(job, future, touch))
             connection.execute("COMMIT")
         except _NeedsSavepoints:
             raise
@@ -111,16 +121,28 @@ class Writer:
             self._undo()
             meant = from_sqlite(error) if isinstance(error, sqlite3.Error) else error
             text = str(meant.detail) if isinstance(meant, ParleyError) else str(meant)
-            return [(future, None, StoreUnavailable(text)) for _, future, _ in batch]
+            return [(future, None, StoreUnavailable(text)) for _, future, _, _ in whole]
         return settled
 
-    def _plain(self, job: Job[Any], future: asyncio.Future[Any], touch: Touch) -> _Settled:
-        try:
-            return future, job(self._connection, touch), None
-        except (Fenced, Conflict) as error:
-            return future, None, error
-        except Exception as error:  # Half of it may be written: the group is done again, this job on its own.
-            raise _NeedsSavepoints from error
+    def _together(self, batch: list[_Waiting], touch: Touch) -> tuple[list[_Waiting], list[_Settled]]:
+        """Do what can be done for many at once; returns the jobs that are left, and what was done."""
+        kinds: dict[Many, list[_Waiting]] = {}
+        left: list[_Waiting] = []
+        for one in batch:
+            if one[2] is None:
+                left.append(one)
+            else:
+                kinds.setdefault(one[2], []).append(one)
+        settled: list[_Settled] = []
+        for many, those in kinds.items():
+            try:
+                results = many(self._connection, touch, [item for _, _, _, item in those])
+            except Exception as error:  # Half of it may be written: the group is done again, one by one.
+                raise _NeedsSavepoints from error
+            for (_, future, _, _), result in zip(those, results, strict=True):
+                failed = isinstance(result, Fenced | Conflict)
+                settled.append((future, None, result) if failed else (future, result, None))
+        return left, settled
 
     def _guarded(self, job: Job[Any], future: asyncio.Future[Any], touch: Touch) -> _Settled:
         connection = self._connection
