@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def nothing_may_be_missing(request: pytest.FixtureRequest) -> None:
     """With PARLEY_REQUIRE_ALL=1 a skipped test is a failed one."""
     pytest.fail(missing(request.node), pytrace=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_left_open_fails_its_own_module() -> Iterator[None]:
+    """A socket or session that is never closed warns when it is collected; otherwise that may be many modules later."""
+    yield
+    gc.collect()

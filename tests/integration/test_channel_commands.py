@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,7 +37,8 @@ def configured(folder: Path, channel: str, **given: str) -> Settings:
 @pytest.fixture
 async def slack() -> AsyncIterator[tuple[FakeSlack, dict[str, str]]]:
     fake = FakeSlack()
-    async with edge(fake.routes()) as server:
+    async with edge(fake.routes()) as server, AsyncExitStack() as stack:
+        stack.push_async_callback(fake.close)
         api = str(server.make_url("/api"))
         yield fake, {"TOKEN": fake.token, "APP_TOKEN": fake.app_token, "MODE": "socket", "API": api}
 
@@ -44,7 +46,8 @@ async def slack() -> AsyncIterator[tuple[FakeSlack, dict[str, str]]]:
 @pytest.fixture
 async def messenger() -> AsyncIterator[tuple[FakeMessenger, dict[str, str]]]:
     fake = FakeMessenger()
-    async with edge(fake.routes()) as server:
+    async with edge(fake.routes()) as server, AsyncExitStack() as stack:
+        stack.push_async_callback(fake.close)
         api = str(server.make_url("/")).rstrip("/")
         keys = {"TOKEN": fake.token, "APP_ID": fake.app_id, "APP_SECRET": fake.app_secret}
         yield fake, {"PAGE": fake.page.id, **keys, "API": api}
