@@ -7,11 +7,17 @@ from datetime import date
 from pathlib import Path
 
 from bot.ports import Recogniser
-from bot.settings import NluSettings
+from bot.settings import NluSettings, RasaSettings
 from nlu.chain import Chain
-from nlu.data import load
+from nlu.data import NluData, load
 from nlu.embedded import obtain
 from nlu.entities import EntityFinder
+from nlu.exact import wordings
+from nlu.front import Front
+from nlu.rasa import Client, RasaRecogniser, Watch
+from nlu.rasa.examples import fingerprint
+from nlu.rasa.reading import Entities
+from nlu.rasa.watch import OWN
 
 
 def build(
@@ -32,4 +38,25 @@ def build(
     and `progress` is told.
     """
     data = load(files)
-    return Chain(obtain(data, files, cache, progress, encoder), EntityFinder(data, today))
+    find = EntityFinder(data, today)
+    if given is None or given.backend == "embedded":
+        return Chain(obtain(data, files, cache, progress, encoder), find)
+    if given.backend == "rasa":
+        return asking_rasa(data, find, given.rasa)
+    return asking_rasa(data, find, given.rasa, Chain(obtain(data, files, cache, progress, encoder), find))
+
+
+def asking_rasa(
+    data: NluData, find: EntityFinder, given: RasaSettings, standin: Recogniser | None = None
+) -> RasaRecogniser:
+    """A recogniser that asks Rasa, and `standin` whenever Rasa does not answer."""
+    client = Client(given)
+    return RasaRecogniser(
+        front=Front(find, wordings(data.examples)),
+        entities=Entities(data),
+        client=client,
+        watch=Watch(client, f"{OWN}{fingerprint(data)}-", given.look),
+        at_once=given.at_once,
+        labels=frozenset(data.intents),
+        standin=standin,
+    )

@@ -55,6 +55,9 @@ EFFECTS = _counter("effects", "Effects, by function and status (done, refused, u
 CASES = _counter("cases", "Cases opened for a person, by reason.", "reason")
 PARSE_SECONDS = _histogram("parse_seconds", "Seconds to recognise a message, by backend.", "backend")
 INTENTS = _counter("intents", "Messages recognised, by intent.", "intent")
+RASA_UP = _gauge("rasa_up", "1 while Rasa reads messages, 0 while the embedded recogniser stands in for it.")
+RASA_FAILURES = _counter("rasa_failures", "Times that Rasa failed to answer as it should, by error.", "error")
+STOOD_IN = _counter("stood_in", "Messages that the embedded recogniser read in Rasa's place, by reason.", "reason")
 
 # Messages out
 SENDS = _counter("sends", "Outbound rows that reached an end, by channel and status.", "channel", "status")

@@ -1,0 +1,140 @@
+"""The recogniser with Rasa as its classifier, and another one to stand in whenever Rasa does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from bot.model import Control, Parse
+from bot.observe.metrics import STOOD_IN
+from bot.ports import Recogniser, Tended
+from nlu import rules
+from nlu.front import LOCALE, RULES, Front, Seen
+from nlu.rasa.client import Client
+from nlu.rasa.errors import RasaBusy, RasaDown, RasaGarbled
+from nlu.rasa.reading import Entities, intents
+from nlu.rasa.watch import Watch
+from nlu.text import LONGEST
+
+RASA = "rasa"
+NONE = "none"
+
+
+@dataclass(slots=True)
+class RasaRecogniser:
+    """Implements `bot.ports.Recogniser` and `Tended`. Asks Rasa only while `run` finds it well, or once `begin` did.
+
+    Without a stand-in a message that Rasa cannot read has no intent, and backend "none".
+    """
+
+    front: Front
+    entities: Entities
+    client: Client
+    watch: Watch
+    at_once: int
+    labels: frozenset[str]
+    standin: Recogniser | None = None
+    _places: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._places = asyncio.Semaphore(self.at_once)
+
+    def control(self, text: str, locale: str | None = None) -> Control | None:
+        """ "human" or "stop" by rule alone."""
+        return rules.control(text)
+
+    async def parse(self, text: str, locale: str | None = None) -> Parse:
+        """Intent and entities; never raises for odd text or because of Rasa."""
+        began = time.perf_counter()
+        if not self.watch.up and self.standin is not None:
+            return await self._instead("RasaDown", self.standin, text, locale)
+        seen = self.front.read(text)
+        if seen.intent is not None:
+            return self._parse(began, seen, locale)
+        try:
+            return await self._asked(began, seen, text, locale)
+        except RasaBusy:
+            reason = "RasaBusy"
+        except (RasaDown, RasaGarbled) as error:
+            self.watch.failed(error)
+            reason = type(error).__name__
+        if self.standin is not None:
+            return await self._instead(reason, self.standin, text, locale)
+        return Parse("", 0.0, (), seen.entities, locale or LOCALE, NONE, NONE, _since(began))
+
+    async def _asked(self, began: float, seen: Seen, text: str, locale: str | None) -> Parse:
+        if not self.watch.up:
+            raise RasaDown(self.watch.why)
+        if self.standin is not None and self._places.locked():
+            raise RasaBusy()
+        text = text[:LONGEST]
+        async with self._places:
+            answer = await self.client.parse(text)
+        intent, ranking = intents(answer)
+        entities = self.entities.merged(text, seen.entities, answer.entities)
+        self.watch.worked()
+        return self._parse(began, Seen(entities, intent, by_rule=False, ranking=ranking), locale)
+
+    def _parse(self, began: float, seen: Seen, locale: str | None) -> Parse:
+        return Parse(
+            intent=seen.intent or "",
+            confidence=seen.ranking[0][1] if seen.ranking else 0.0,
+            ranking=seen.ranking,
+            entities=seen.entities,
+            locale=locale or LOCALE,
+            backend=RULES if seen.by_rule else RASA,
+            model=self.watch.model or NONE,
+            ms=_since(began),
+        )
+
+    @staticmethod
+    async def _instead(reason: str, standin: Recogniser, text: str, locale: str | None) -> Parse:
+        STOOD_IN.labels(reason).inc()
+        return await standin.parse(text, locale)
+
+    # Kept going by a served site
+
+    async def begin(self) -> None:
+        """Open the way to Rasa and look for it once; that it is not there is no error."""
+        if tended := _tended(self.standin):
+            await tended.begin()
+        await self.client.open()
+        await self.watch.look()
+
+    async def run(self) -> None:
+        """Look after Rasa, and let the stand-in look after itself."""
+        if tended := _tended(self.standin):
+            await asyncio.gather(self.watch.run(), tended.run())
+        else:
+            await self.watch.run()
+
+    async def stop(self) -> None:
+        """Begin nothing more."""
+        await self.watch.stop()
+        if tended := _tended(self.standin):
+            await tended.stop()
+
+    async def close(self) -> None:
+        """Close the way to Rasa."""
+        await self.client.close()
+        if tended := _tended(self.standin):
+            await tended.close()
+
+    async def ready(self) -> str:
+        """Which backend reads. Raises `RasaDown` where there is no other."""
+        at = self.client.given.url
+        if self.watch.up:
+            return f"Rasa reads at {at}, model {self.watch.model}"
+        if self.standin is None:
+            raise RasaDown(f"{at}: {self.watch.why}")
+        standin = await tended.ready() if (tended := _tended(self.standin)) else "the embedded recogniser reads"
+        return f"{standin}; no Rasa at {at}: {self.watch.why}"
+
+
+def _tended(one: object) -> Tended | None:
+    return one if isinstance(one, Tended) else None
+
+
+def _since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000
