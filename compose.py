@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
 from bot.settings import Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
+from bot.tending import reading, tended, tending
 from bot.tuning import tune
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
@@ -81,6 +82,7 @@ class Site:
     workers: Mapping[str, Worker]
     welcome: Welcome
     pushed: Mapping[str, Pushed]
+    reads: Callable[[], Awaitable[str]]
 
 
 @asynccontextmanager
@@ -91,12 +93,13 @@ async def site(made: Parts, tell: Tell, *, dev: bool = False, shared: bool = Fal
     store = await opened_store(settings)
     try:
         recogniser = await asyncio.to_thread(assembly.recogniser_of, made, tell)
-        built = await _built(made, store, recogniser, secrets, dev=dev, shared=shared)
-        try:
-            yield built
-        finally:
-            for one in built.pushed.values():
-                await one.close()
+        async with tending(recogniser):
+            built = await _built(made, store, recogniser, secrets, dev=dev, shared=shared)
+            try:
+                yield built
+            finally:
+                for one in built.pushed.values():
+                    await one.close()
     finally:
         await store.close()
         assembly.close_backends(made)
@@ -142,9 +145,11 @@ async def _built(
     if settings.identity.demo:
         subapps.append(("/idp", demo_idp(made, personas, secrets[0]).app()))
     welcome = welcome_of(settings, personas)
+    behind, reads = tended(recogniser), reading(recogniser)
+    checks = {"store": writable(store), "workers": process.workers, **{name: one.ready for name, one in behind.items()}}
     app = web.build_app(
         routes=[
-            *home_routes(welcome),
+            *home_routes(welcome, reads),
             *(chat.routes() if settings.channels.webchat.enabled else []),
             *(route for one in push.values() for route in one.routes()),
             *auth.routes(),
@@ -152,13 +157,14 @@ async def _built(
             *web.static_routes(settings.brand_folder),
             *(_dev(made, store, traces) if traces is not None else []),
         ],
-        health=web.Health({"store": writable(store), "workers": process.workers}, drain=drain),
+        health=web.Health(checks, drain=drain),
         drain=drain,
         https=settings.public_url.startswith("https://"),
         subapps=subapps,
     )
     app.middlewares.append(one_host(settings.public_url))
-    return Site(app, host, process, _workers(host, bridge, auth, made, push, traces), welcome, push)
+    workers = {**_workers(host, bridge, auth, made, push, traces), **behind}
+    return Site(app, host, process, workers, welcome, push, reads)
 
 
 def _workers(
@@ -224,8 +230,10 @@ async def run(
         watching = asyncio.create_task(_watch(made, built.process)) if watch else None
         tune()
 
+        reads = await built.reads()
+
         def ready() -> None:
-            for line in built.welcome.lines():
+            for line in built.welcome.lines(reads):
                 tell(line)
 
         try:

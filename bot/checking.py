@@ -128,7 +128,7 @@ def of_model(made: Parts, tell: Tell) -> Check:
     async def check() -> Found:
         files = assembly.nlu_files(made.settings)
         recogniser = await asyncio.to_thread(assembly.recogniser_of, made, tell)
-        model = getattr(recogniser, "model", None)
+        model = getattr(recogniser, "model", recogniser)
         labels = set(getattr(model, "labels", ()))
         known = labels | {"human", "stop", "affirm", "deny"}
         wrong = [

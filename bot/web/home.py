@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlsplit
@@ -26,10 +26,12 @@ class Welcome:
     theme: str = ""
     locale: str = "en-GB"
 
-    def lines(self) -> list[str]:
-        """The same for a terminal."""
+    def lines(self, reads: str = "") -> list[str]:
+        """The same for a terminal. `reads`: which recogniser reads messages."""
         wide = max((len(what) for what in self.addresses), default=0)
         said = [f"{self.brand} is up:", *(f"  {what:<{wide}}  {url}" for what, url in self.addresses.items())]
+        if reads:
+            said.append(f"  {'messages':<{wide}}  {reads}")
         if self.personas:
             said += ["Sign in as:", *(f"  {name}: {story}" for name, story in self.personas)]
         if self.starters:
@@ -51,21 +53,23 @@ def welcome_of(settings: Settings, personas: Sequence[Mapping[str, str]]) -> Wel
     )
 
 
-def routes(welcome: Welcome) -> list[web.RouteDef]:
-    """`/`."""
+def routes(welcome: Welcome, reading: Callable[[], Awaitable[str]]) -> list[web.RouteDef]:
+    """`/`. `reading` says which recogniser reads messages."""
 
     async def home(request: web.Request) -> web.Response:
-        return web.Response(text=page(welcome), content_type="text/html", headers={"Cache-Control": "no-cache"})
+        said = page(welcome, await reading())
+        return web.Response(text=said, content_type="text/html", headers={"Cache-Control": "no-cache"})
 
     return [web.get("/", home, name="home")]
 
 
-def page(welcome: Welcome) -> str:
+def page(welcome: Welcome, reads: str = "") -> str:
     """The page as HTML; everything in it is escaped."""
     addresses = "".join(
         f'<li><a href="{escape(url)}">{escape(what)}</a> <code>{escape(url)}</code></li>'
         for what, url in welcome.addresses.items()
     )
+    addresses += f"<li>messages: {escape(reads)}</li>" if reads else ""
     starters = "".join(f"<li>{escape(starter)}</li>" for starter in welcome.starters)
     personas = "".join(f"<li><b>{escape(name)}</b>: {escape(story)}</li>" for name, story in welcome.personas)
     theme = f'<link rel="stylesheet" href="{escape(welcome.theme)}">' if welcome.theme else ""

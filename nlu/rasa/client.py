@@ -129,6 +129,8 @@ class Client:
                 return await _whole(response)
         except TimeoutError:
             raise RasaDown(f"No answer within {self.given.timeout:g} s.") from None
+        except aiohttp.ClientConnectorError:
+            raise RasaDown("Nothing listens there.") from None
         except aiohttp.ClientError as error:
             raise RasaDown(type(error).__name__) from None
 

@@ -123,13 +123,12 @@ class RasaRecogniser:
 
     async def ready(self) -> str:
         """Which backend reads. Raises `RasaDown` where there is no other."""
-        at = self.client.given.url
         if self.watch.up:
-            return f"Rasa reads at {at}, model {self.watch.model}"
+            return f"Rasa reads, model {self.watch.model}"
         if self.standin is None:
-            raise RasaDown(f"{at}: {self.watch.why}")
+            raise RasaDown(self.watch.why)
         standin = await tended.ready() if (tended := _tended(self.standin)) else "the embedded recogniser reads"
-        return f"{standin}; no Rasa at {at}: {self.watch.why}"
+        return f"{standin}, without Rasa: {self.watch.why}"
 
 
 def _tended(one: object) -> Tended | None:
