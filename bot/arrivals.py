@@ -1,4 +1,4 @@
-"""Inbounds that no customer wrote: the outcome of a parked operation, a timer, a person at the desk."""
+"""Inbounds that no customer and no agent wrote: the outcome of a parked operation, a timer, a notice."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ from bot.script.frame import Frame, awaited, stop_waiting
 if TYPE_CHECKING:
     from bot.conversation import Conversation
 
+BEGUN = ("i", "u")
+"""Journal states of an effect that was begun and whose outcome is not known."""
+
 
 async def signal(conversation: Conversation, inbound: Inbound) -> None:
     scope, op = conversation.scope, str(inbound.data.get("op", ""))
     found = conversation.find(op)
     if "notice" in inbound.data:
         scope.trace["route"] = "notice"
-        scope.put(Outbound(scope.text(str(inbound.data["notice"])), purpose="proactive"))
+        values = dict(inbound.data.get("values", {}))
+        scope.put(Outbound(scope.text(str(inbound.data["notice"]), **values), purpose="proactive"))
         return
     if "again" in inbound.data:
         await _fresh_link(conversation, found)
         return
-    if found is None or awaited(found[1]) is None or awaited(found[1])["s"] not in ("w",):
+    entry = awaited(found[1]) if found else None
+    if found is not None and entry is not None and entry["s"] in BEGUN:
+        # News of an effect is only a reason to read it back: the outcome is what the read-back shows.
+        await _read_back(conversation, *found)
+        return
+    if found is None or entry is None or entry["s"] != "w":
         scope.audit("signal.gone", op)
         scope.trace["route"] = "signal for an operation that is gone"
         return
@@ -30,7 +39,19 @@ async def signal(conversation: Conversation, inbound: Inbound) -> None:
     conversation.settle(frame, dict(inbound.data.get("outcome", {})))
     scope.forget_standing()
     scope.trace["route"] = "signal"
-    if stack is conversation.stacks[-1] and scope.claim.party == "bot":
+    if stack is conversation.stacks[-1] and conversation.speaks(stack):
+        await conversation.drive()
+
+
+async def _read_back(conversation: Conversation, stack: Stack, frame: Frame) -> None:
+    """Settle an effect that was begun. While a person holds the conversation nothing further is done or said."""
+    scope = conversation.scope
+    scope.trace["route"] = "an effect is read back"
+    if not conversation.speaks(stack):
+        scope.settling = True
+        conversation.on_top(stack)
+        await conversation.drive()
+    elif stack is conversation.stacks[-1]:
         await conversation.drive()
 
 
@@ -73,41 +94,7 @@ async def timer(conversation: Conversation, inbound: Inbound) -> None:
             scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
         )
         conversation.settle(frame, {"status": "expired"})
-    if stack is conversation.stacks[-1] and scope.claim.party == "bot":
+    if entry["s"] in BEGUN:
+        await _read_back(conversation, stack, frame)
+    elif stack is conversation.stacks[-1] and conversation.speaks(stack):
         await conversation.drive()
-
-
-async def agent(conversation: Conversation, inbound: Inbound) -> None:
-    """A person takes the conversation, speaks in it, or gives it back."""
-    scope, data = conversation.scope, inbound.data
-    act, name = str(data.get("act", "")), str(data.get("name", ""))
-    scope.trace["route"] = f"agent {act}"
-    if act == "join":
-        scope.party = "agent"
-        _void_approvals(conversation)
-        scope.put(Outbound(scope.text("host.joined", name=name), author="system"))
-    elif act == "say":
-        scope.put(Outbound(inbound.text, purpose="agent", author=name))
-    elif act in ("return", "resolve"):
-        scope.party = "bot"
-        scope.put(Outbound(scope.text("host.returned", name=name), author="system"))
-        found = conversation.find(str(data.get("op", "")))
-        if found is not None and awaited(found[1]) is not None:
-            status = "returned" if act == "return" else "resolved"
-            conversation.settle(found[1], {"status": status, "by": name, "note": str(data.get("note", ""))})
-        await conversation.drive()
-
-
-def _void_approvals(conversation: Conversation) -> None:
-    """An approval was asked for by the bot: open, or given and not used, it ends when a person takes over."""
-    scope = conversation.scope
-    for stack in conversation.stacks:
-        for frame in (one.state for one in stack if isinstance(one.state, dict) and "j" in one.state):
-            asked = [entry for entry in frame["j"].values() if isinstance(entry, dict) and "up" in entry]
-            for entry in asked:
-                scope.changes.extend(
-                    scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
-                )
-            waiting = awaited(frame)
-            if waiting is not None and waiting["s"] == "w" and "up" in waiting:
-                conversation.settle(frame, {"status": "expired"})

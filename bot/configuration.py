@@ -126,6 +126,9 @@ def _explain(
     return "\n  ".join(["", *said]) if len(said) > 1 else said[0]
 
 
+_FACTORIES = {("desk", "handoff"), ("desk", "acts"), ("desk", "tariff"), ("nlu", "recogniser")}
+
+
 def _what(problem: Any, loc: tuple[str, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(loc[-1], names_under(loc[:-1]), n=1, cutoff=0.5)
@@ -133,7 +136,7 @@ def _what(problem: Any, loc: tuple[str, ...]) -> str:
         return f"there is no such setting.{hint}"
     if problem["type"] == "missing":
         return "it is required and missing."
-    if problem["type"] == "string_pattern_mismatch" and loc[0] in ("services", "desk"):
+    if problem["type"] == "string_pattern_mismatch" and (loc[0] == "services" or loc in _FACTORIES):
         return "it must be `module:function`; a module that begins with a dot stands in the brand's folder."
     message = str(problem["msg"])
     return f"{message[:1].lower()}{message[1:]}."

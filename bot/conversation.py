@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.arrivals import agent, signal, timer
+from bot.agents import agent, settle_waits, waits_for_person
+from bot.arrivals import signal, timer
 from bot.bridge import Stack
-from bot.model import Assurance, Control, Inbound, Parse
+from bot.model import Assurance, Control, Inbound, Outbound, Parse
 from bot.routing import MAX_STACKS, Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, yes_no
 from bot.script.catalogue import parameters
@@ -50,6 +51,7 @@ class Conversation(Stacks):
         else:
             await agent(self, inbound)
         await self._uncover()
+        self._lent_is_over()
 
     # Customers
 
@@ -60,7 +62,7 @@ class Conversation(Stacks):
             scope.trace["route"] = "a sign-in's code"
             return
         if scope.claim.party == "agent":
-            scope.trace["route"] = "agent holds it"
+            await self._beside_agent(inbound, control)
             return
         stale = inbound.kind == "press" and not self.find_press(str(inbound.data.get("nonce", "")))
         expired = bool(self.stacks) and control is None and self.expire()
@@ -81,6 +83,42 @@ class Conversation(Stacks):
         else:
             parse = await self._parse()
             await self.apply(fresh(parse, self._known(), self._args, self.thresholds))
+
+    async def _beside_agent(self, inbound: Inbound, control: Control | None) -> None:
+        """A person holds it: only what they offered is the bot's, by its button or an exact answer to its question."""
+        scope = self.scope
+        scope.trace["route"] = "agent holds it"
+        taken = self.offered(inbound) if any("t" in offer for offer in self.offers) else None
+        if taken is not None:
+            self.lent = {"d": taken.dialog}
+            await self.apply(taken)
+        elif self.lent is not None and control is not None:
+            self.drop_lent()
+        elif self.lent is not None and self.stacks and self.stacks[-1][-1].id == self.lent["d"]:
+            live = inbound.kind != "press" or self.find_press(str(inbound.data.get("nonce", "")))
+            if live:
+                await self._feed(inbound)
+
+    def drop_lent(self) -> None:
+        """The customer wants the person, and not the dialog that the person offered."""
+        for stack in self.stacks:
+            if self.lent is not None and stack[-1].id == self.lent["d"]:
+                self.drop(stack)
+                break
+
+    def _lent_is_over(self) -> None:
+        if self.lent is not None and not self.lies_open(self.lent["d"]):
+            self.lent = None
+            self.scope.put(Outbound(self.scope.text("host.desk-offer-over"), purpose="agent", author="system"))
+
+    async def _never_mind(self) -> None:
+        """They wait for a person no longer; what they were doing before goes on."""
+        scope = self.scope
+        scope.trace["route"] = "waits for nobody any more"
+        scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+        settle_waits(self, {"status": "returned", "by": "", "note": "withdrawn"})
+        scope.tell("host.desk-withdrawn")
+        await self.drive()
 
     async def _late(self, inbound: Inbound) -> None:
         """A message to a question just closed: never an answer, to that one or to the one below; maybe a new wish."""
@@ -145,6 +183,8 @@ class Conversation(Stacks):
     async def route(self, waits: Waiting, match: Match | None) -> Decision:
         if match is not None and match.exact:
             return self._traced(Decision("answer"))
+        if self.lent is not None:
+            return self._traced(Decision("left"))
         if self.scope.claim.inbound.kind == "file":
             self.scope.tell("host.file")
             return self._traced(Decision("again" if waits.verb in ("ask", "choose", "confirm") else "waiting"))
@@ -201,7 +241,9 @@ class Conversation(Stacks):
         elif kind == "human":
             await self._begin("human", {})
         elif kind == "stop":
-            if self.stacks:
+            if self.stacks and waits_for_person(self.stacks[-1][0].state):
+                await self._never_mind()
+            elif self.stacks:
                 await self._begin("stop", {})
             else:
                 scope.tell("host.nothing-to-stop")
@@ -226,6 +268,11 @@ class Conversation(Stacks):
         elif kind == "stale":
             scope.tell("host.button-stale")
             await self.drive()
+
+    async def begin(self, dialog: str, args: dict[str, Any]) -> None:
+        """Start a dialog that somebody at the desk chose; one that there is not is left out."""
+        if dialog in self.scope.host.dialogs:
+            await self._begin(dialog, args, args)
 
     async def _begin(self, dialog: str, args: dict[str, Any], guesses: Mapping[str, Any] | None = None) -> None:
         scope = self.scope
@@ -258,6 +305,8 @@ class Conversation(Stacks):
     async def _uncover(self) -> None:
         """When what lay on top has ended, go on below: its outcome may have come in, or its question is asked again."""
         scope = self.scope
+        if scope.settling or (scope.claim.party == "agent" and scope.party != "bot"):
+            return
         while self.driven_last is not None and self.stacks and self.stacks[-1] is not self.driven_last:
             if self.expire():
                 continue

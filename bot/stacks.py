@@ -31,6 +31,7 @@ class Stacks:
         self.offers = rest.get("o", [])
         self.prompts = rest.get("p", [])
         self.lost = rest.get("l", 0)
+        self.lent = rest.get("d")
         mid = rest.get("m")
         if mid and mid[0] == self.scope.claim.seq:
             self.scope.n = mid[1]
@@ -45,7 +46,23 @@ class Stacks:
         shown = {root for _, _, root in self.scope.prompts}
         prompts = [*self.scope.prompts, *(p for p in self.prompts if p[2] not in shown)]
         live = [prompt for prompt in prompts if self.lies_open(prompt[2])]
-        return self.bridge.encode([s for s in self.stacks if s], o=offers, p=live, l=self.lost, m=mark)
+        return self.bridge.encode([s for s in self.stacks if s], o=offers, p=live, l=self.lost, m=mark, d=self.lent)
+
+    @property
+    def lent(self) -> dict[str, str] | None:
+        """The dialog that a person offered and the customer took up: it runs while the person holds the
+        conversation."""
+        return self.scope.lent
+
+    @lent.setter
+    def lent(self, to: dict[str, str] | None) -> None:
+        self.scope.lent = to
+
+    def speaks(self, stack: Stack) -> bool:
+        """Whether the bot may go on with this stack: nobody else holds the conversation, or they have lent it."""
+        if self.scope.claim.party == "bot":
+            return True
+        return self.lent is not None and stack[-1].id == self.lent["d"]
 
     def lies_open(self, dialog: str) -> bool:
         return any(stack and stack[-1].id == dialog for stack in self.stacks)
@@ -145,3 +162,5 @@ class Stacks:
                 scope.changes.extend(
                     scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
                 )
+            if entry["s"] == "w" and "ref" in entry:
+                scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.ports import Case, Opened
+from bot.ports import Case, Opened, Sql
 from bot.settings import Settings
 
 
 class CallbackDesk:
     """Implements `bot.ports.Handoff`. The engine writes the case itself with the turn; `app.py cases` lists it."""
+
+    def attended(self, now: datetime) -> bool:
+        """Never."""
+        return False
+
+    def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
+        """Nothing to take back: the case stays for a person."""
+        return ()
 
     def open(self, case: Case, now: datetime) -> Opened:
         """Nobody is there: the customer gets the reference, the phone number and the hours, and the dialog goes on."""

@@ -49,6 +49,8 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
         reason=cause,
         summary=summary,
         about=plain,
+        channel=scope.claim.address.channel,
+        locale=scope.locale,
     )
     values = {
         "id": id,

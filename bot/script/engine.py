@@ -106,6 +106,8 @@ async def _perform(op: Op[Any], entry: Any, run: Drive) -> Outcome | Wait | Call
     if entry == 1:
         return Done(None)
     state = entry["s"] if entry is not None else ""
+    if run.scope.settling and state not in ("d", "e", "i", "u"):
+        return Wait()
     if state == "d" and op.verb not in ("step_up", "handoff"):
         return _replayed(op, entry, run)
     if state == "e":

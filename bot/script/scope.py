@@ -80,6 +80,7 @@ class Decision:
         "stale",
         "full",
         "waiting",
+        "left",
     ]
     dialog: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -132,6 +133,10 @@ class Scope:
     person: str | None = None
     case_id: str | None = None
     party: Party | None = None
+    lent: dict[str, str] | None = None
+    """The dialog that a person who holds the conversation has lent it to: {"d": its id}."""
+    settling: bool = False
+    """Only an effect that was begun is to be settled; nothing new is done or said."""
     trace: dict[str, Any] = field(default_factory=dict)
     _standing: Standing | None = None
     _begun: float = field(default_factory=time.monotonic)
@@ -159,6 +164,8 @@ class Scope:
             op, chosen = self.settles
             said = replace(said, settles=op, chosen=chosen)
             self.settles = None
+        if self.lent is not None and self.claim.party == "agent" and said.purpose == "reply":
+            said = replace(said, purpose="agent")
         self.rows.append(OutRow(self.n, said))
         self.n += 1
 

@@ -178,7 +178,8 @@ async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
     """Open a case with everything known, and wait if somebody is there to take it."""
     scope = run.scope
     if entry is None:
-        open_already = await open_reference(scope, op.text, op.values["about"])
+        attended = scope.host.handoff.attended(scope.now)
+        open_already = None if attended else await open_reference(scope, op.text, op.values["about"])
         if open_already is not None:
             scope.tell("host.callback-again", reference=open_already)
             run.done(op, {"status": "nobody", "reference": open_already})
@@ -198,7 +199,11 @@ async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
         if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
             scope.decision = decision
             return Wait()
-    scope.tell("host.waiting-for-person", reference=entry["ref"])
+    if "k" in entry and scope.claim.inbound.kind in ("message", "file") and not scope.nested:
+        scope.tell("host.desk-kept")
+    else:
+        run.journal[op.name] = {**entry, "k": 1}
+        scope.tell("host.waiting-for-person", reference=entry["ref"])
     return Wait()
 
 

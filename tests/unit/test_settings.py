@@ -19,8 +19,10 @@ from bot.settings import HOME, Settings
 
 CONFIG = HOME / "config.yml"
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat")
 DEMO = {
     "brand.folder", "services", "backends", "identity.demo", "identity.personas",
+    *(f"desk.{name}" for name in ("handoff", "bank_holidays", "skills", *(f"hours.{day}" for day in DAYS))),
 }  # fmt: skip
 """What the demo brand sets otherwise than the default."""
 

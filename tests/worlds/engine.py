@@ -265,10 +265,18 @@ class Desk:
 
     waits: bool = False
     opened: list[Case] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
     def open(self, case: Case, now: datetime) -> Opened:
         self.opened.append(case)
         return Opened((), self.waits, "host.callback", {})
+
+    def attended(self, now: datetime) -> bool:
+        return False
+
+    def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
+        self.closed.append(why)
+        return ()
 
 
 class Crash(BaseException):

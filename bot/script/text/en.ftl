@@ -62,3 +62,30 @@ host-callback-again = A colleague already has this: reference { $reference }. Yo
 host-waiting-for-person = A colleague will pick this up here, reference { $reference }. Is there anything I can do meanwhile?
 host-joined = { $name } from { $brand-name } has joined.
 host-returned = { $name } has handed you back to the assistant.
+host-returned-closed = { $name } has handed you back to the assistant. What was open before is closed; nothing more was changed.
+host-resolved = { $name } has left the chat. I'm the assistant again, and I'm here if you need anything.
+host-passed-on = { $name } is passing you to a colleague. You keep your place, and you don't need to repeat anything.
+host-agent-gone = { $name } can't carry on just now, so a colleague will take over. You keep your place, and you don't need to repeat anything.
+
+host-desk-next = I've asked a colleague to join you here, reference { $reference }. You're next. If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
+host-desk-soon = I've asked a colleague to join you here, reference { $reference }. { $ahead ->
+    [0] You're next.
+    [one] One person is before you.
+   *[other] { $ahead } people are before you.
+ } If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
+host-desk-about = I've asked a colleague to join you here, reference { $reference }. In the last hour people waited about { $high ->
+    [one] a minute
+   *[other] { $high } minutes
+ }. If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
+host-desk-range = I've asked a colleague to join you here, reference { $reference }. In the last hour people waited { $low } to { $high } minutes. If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
+host-desk-closed = Nobody is here to answer just now. A colleague will answer you in this chat from { $time } on { $day }, reference { $reference }. Anything you write until then is kept for them. If it can't wait, call { $brand-phone }, { $brand-hours }.
+host-desk-still = Still waiting, and your place is kept. { $high ->
+    [0] I'll tell you as soon as somebody joins.
+   *[other] It now takes { $low } to { $high } minutes. I'll tell you as soon as somebody joins.
+ }
+host-desk-gone = Everybody has had to leave, so nobody will answer in the next minutes. Your place is kept, and a colleague will answer you in this chat. If it can't wait, call { $brand-phone }, { $brand-hours }.
+host-desk-kept = Thanks, I've kept that for them.
+host-desk-withdrawn = All right, I've told them you no longer need anybody. Just ask if you change your mind.
+host-desk-offer = { $name } suggests doing this here: { $title }.
+    .offer = Start
+host-desk-offer-over = That's finished. You're with the person you were talking to.

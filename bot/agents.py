@@ -1,0 +1,129 @@
+"""What a person at a desk does in a conversation: joins, speaks, passes it on, offers a dialog, gives it back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bot.model import File, Inbound, Outbound
+from bot.script.cases import title
+from bot.script.frame import Frame, awaited
+
+if TYPE_CHECKING:
+    from bot.conversation import Conversation
+
+
+async def agent(conversation: Conversation, inbound: Inbound) -> None:
+    """Do what `data["act"]` names: join, say, tell, offer, leave, return or resolve. `data["name"]` is who does it.
+
+    An act that came after the conversation was given back, and that only a holder may do, changes nothing.
+    """
+    scope, data = conversation.scope, inbound.data
+    act, name = str(data.get("act", "")), str(data.get("name", ""))
+    scope.trace["route"] = f"agent {act}"
+    if act == "join":
+        _join(conversation, name)
+    elif act in ("return", "resolve"):
+        await _back[str(data.get("how", "resume"))](conversation, inbound, name)
+    elif scope.claim.party != "agent":
+        scope.audit("agent.late", inbound.key, act=act)
+    elif act == "say":
+        scope.put(Outbound(inbound.text, file=_file(data), purpose="agent", author=name))
+    elif act == "tell":
+        said = scope.text(str(data["text"]), **dict(data.get("values", {})))
+        scope.put(Outbound(said, purpose="agent", author="system"))
+    elif act == "offer":
+        _offer(conversation, name, str(data["dialog"]), dict(data.get("answers", {})))
+    elif act == "leave":
+        conversation.lent = None
+        scope.party = "bot"
+        scope.put(Outbound(scope.text(str(data.get("text", "host.passed-on")), name=name), author="system"))
+
+
+def _join(conversation: Conversation, name: str) -> None:
+    scope = conversation.scope
+    scope.party = "agent"
+    conversation.lent = None
+    void_approvals(conversation)
+    scope.put(Outbound(scope.text("host.joined", name=name), author="system"))
+
+
+def _file(data: Any) -> File | None:
+    return msgspec.convert(data["file"], File) if data.get("file") else None
+
+
+def _offer(conversation: Conversation, name: str, dialog: str, answers: dict[str, Any]) -> None:
+    """A button in the customer's chat that runs a dialog while the person stays; nobody but the customer presses it."""
+    scope = conversation.scope
+    if dialog not in scope.host.dialogs:
+        scope.audit("agent.late", dialog, act="offer")
+        return
+    what = title(scope, dialog)
+    button = scope.offer("host.desk-offer", dialog, answers, answers)
+    scope.offers[-1]["t"] = name
+    said = scope.text("host.desk-offer", name=name, title=what)
+    scope.put(Outbound(said, choices=(button,), purpose="agent", author=name))
+
+
+async def _resume(conversation: Conversation, inbound: Inbound, name: str) -> None:
+    _given_back(conversation, inbound, name, "host.returned" if inbound.data["act"] == "return" else "host.resolved")
+    await conversation.drive()
+
+
+async def _start(conversation: Conversation, inbound: Inbound, name: str) -> None:
+    _given_back(conversation, inbound, name, "host.returned")
+    await conversation.begin(str(inbound.data.get("dialog", "")), dict(inbound.data.get("answers", {})))
+
+
+async def _close(conversation: Conversation, inbound: Inbound, name: str) -> None:
+    _given_back(conversation, inbound, name, "host.returned-closed")
+    conversation.drop_all()
+
+
+_back: dict[str, Callable[[Conversation, Inbound, str], Awaitable[None]]] = {
+    "resume": _resume,
+    "start": _start,
+    "close": _close,
+}
+
+
+def _given_back(conversation: Conversation, inbound: Inbound, name: str, text: str) -> None:
+    """The bot has it again: whatever waited for a person has its outcome, and the customer is told, unless silently."""
+    scope, data = conversation.scope, inbound.data
+    scope.party = "bot"
+    conversation.lent = None
+    if not data.get("silent"):
+        scope.put(Outbound(scope.text(text, name=name), author="system"))
+    status = "returned" if data["act"] == "return" else "resolved"
+    settle_waits(conversation, {"status": status, "by": name, "note": str(data.get("note", ""))})
+
+
+def waits_for_person(frame: Frame) -> bool:
+    """Whether this frame is parked with a hand-over."""
+    entry = awaited(frame)
+    return bool(entry) and entry["s"] == "w" and "ref" in entry
+
+
+def settle_waits(conversation: Conversation, outcome: dict[str, Any]) -> None:
+    """Every dialog that waits for a person gets this outcome."""
+    for stack in conversation.stacks:
+        for frame in (one.state for one in stack if isinstance(one.state, dict) and "j" in one.state):
+            if waits_for_person(frame):
+                conversation.settle(frame, dict(outcome))
+
+
+def void_approvals(conversation: Conversation) -> None:
+    """An approval was asked for by the bot: open, or given and not used, it ends when a person takes over."""
+    scope = conversation.scope
+    for stack in conversation.stacks:
+        for frame in (one.state for one in stack if isinstance(one.state, dict) and "j" in one.state):
+            asked = [entry for entry in frame["j"].values() if isinstance(entry, dict) and "up" in entry]
+            for entry in asked:
+                scope.changes.extend(
+                    scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
+                )
+            waiting = awaited(frame)
+            if waiting is not None and waiting["s"] == "w" and "up" in waiting:
+                conversation.settle(frame, {"status": "expired"})

@@ -1,0 +1,149 @@
+"""The desk's statements: each states what it expects, so that two who want the same thing cannot both have it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bot.ports import Case, Sql
+
+ITEM = (
+    "i.id, i.reference, i.conversation, i.person, i.channel, i.reason, i.skill, i.language, i.urgency, i.live, i.state,"
+    " i.version, i.agent, i.offered_to, i.seen_pos, i.times, i.opened_at, i.waiting_since, i.offered_at, i.claimed_at,"
+    " i.replied_at, i.snoozed_until, i.told, i.told_at"
+)
+
+_OPEN = (
+    "INSERT INTO desk_item (id, reference, brand, conversation, person, channel, reason, skill, language, urgency,"
+    " live, state, times, told, told_at, opened_at, waiting_since) VALUES (:id, :reference, :brand, :conversation,"
+    " :person, :channel, :reason, :skill, :language, :urgency, :live, 'waiting',"
+    " 1 + (SELECT count(*) FROM desk_item b WHERE b.conversation = :conversation AND b.ended_at > :lately),"
+    " :told, :at, :at, :at)"
+    " ON CONFLICT (conversation) WHERE state <> 'ended' DO UPDATE SET version = desk_item.version + 1,"
+    " reason = CASE WHEN excluded.urgency > desk_item.urgency THEN excluded.reason ELSE desk_item.reason END,"
+    " skill = CASE WHEN excluded.urgency > desk_item.urgency THEN excluded.skill ELSE desk_item.skill END,"
+    " urgency = CASE WHEN excluded.urgency > desk_item.urgency THEN excluded.urgency ELSE desk_item.urgency END,"
+    " live = CASE WHEN excluded.live > desk_item.live THEN excluded.live ELSE desk_item.live END,"
+    " state = CASE WHEN desk_item.state = 'snoozed' THEN 'waiting' ELSE desk_item.state END"
+)
+_TOUCHED = "UPDATE desk_item SET version = version + 1"
+
+REHANDOFF = 7 * 86400.0
+"""A conversation that comes back within so many seconds counts as handed over again."""
+
+
+def opened(case: Case, *, skill: str | None, urgency: int, live: bool, told: str, now: datetime) -> Sql:
+    """A conversation joins the queue; one that is there already keeps its place and becomes no less urgent."""
+    at = now.timestamp()
+    return Sql(
+        _OPEN,
+        {
+            "id": case.id,
+            "reference": case.reference,
+            "brand": case.brand,
+            "conversation": case.conversation,
+            "person": case.person,
+            "channel": case.channel,
+            "reason": case.reason,
+            "skill": skill,
+            "language": (case.locale or "en").split("-")[0],
+            "urgency": urgency,
+            "live": int(live),
+            "told": told,
+            "lately": at - REHANDOFF,
+            "at": at,
+        },
+        rows=1,
+    )
+
+
+def claimed(item: str, agent: str, now: datetime) -> Sql:
+    """Compare and set: an agent takes what still waits."""
+    return Sql(
+        f"{_TOUCHED}, state = 'held', agent = :agent, claimed_at = :at, offered_to = NULL, offered_at = NULL,"
+        " snoozed_until = NULL WHERE id = :id AND state IN ('waiting', 'snoozed')"
+        " AND (state = 'waiting' OR agent = :agent)",
+        {"id": item, "agent": agent, "at": now.timestamp()},
+        rows=1,
+    )
+
+
+def released(
+    item: str, agent: str | None, *, to: str | None, skill: str | None, keep_skill: bool, now: datetime
+) -> Sql:
+    """Back to the queue, from its holder (`agent` None: whoever it is); offered to one agent first where named."""
+    guard = "" if agent is None else " AND agent = :agent"
+    values: dict[str, Any] = {"id": item, "to": to, "at": now.timestamp()}
+    if agent is not None:
+        values["agent"] = agent
+    skilled = "" if keep_skill else ", skill = :skill"
+    if not keep_skill:
+        values["skill"] = skill
+    return Sql(
+        f"{_TOUCHED}, state = 'waiting', agent = NULL, offered_to = :to,"
+        f" offered_at = CASE WHEN CAST(:to AS TEXT) IS NULL THEN NULL ELSE :at END{skilled}"
+        f" WHERE id = :id AND state IN ('held', 'snoozed'){guard}",
+        values,
+        rows=1,
+    )
+
+
+def snoozed(item: str, agent: str, until: datetime) -> Sql:
+    """Put aside by its holder until a time."""
+    return Sql(
+        f"{_TOUCHED}, state = 'snoozed', snoozed_until = :until WHERE id = :id AND state = 'held' AND agent = :agent",
+        {"id": item, "agent": agent, "until": until.timestamp()},
+        rows=1,
+    )
+
+
+def woken(item: str) -> Sql:
+    """Back with its holder."""
+    return Sql(
+        f"{_TOUCHED}, state = 'held', snoozed_until = NULL WHERE id = :id AND state = 'snoozed'", {"id": item}, rows=1
+    )
+
+
+def ended(item: str, agent: str, why: str, now: datetime) -> Sql:
+    """Its holder is done with it."""
+    return Sql(
+        f"{_TOUCHED}, state = 'ended', ended_why = :why, ended_at = :at, snoozed_until = NULL"
+        " WHERE id = :id AND state IN ('held', 'snoozed') AND agent = :agent",
+        {"id": item, "agent": agent, "why": why, "at": now.timestamp()},
+        rows=1,
+    )
+
+
+def withdrawn(conversation: str, why: str, now: datetime) -> Sql:
+    """The customer waits no longer; whoever holds it already keeps it."""
+    return Sql(
+        f"{_TOUCHED}, state = 'ended', ended_why = :why, ended_at = :at"
+        " WHERE conversation = :conversation AND state = 'waiting'",
+        {"conversation": conversation, "why": why, "at": now.timestamp()},
+    )
+
+
+def held_by(item: str, agent: str) -> Sql:
+    """Refuses the change unless this agent holds it now."""
+    return Sql(
+        "UPDATE desk_item SET version = version WHERE id = :id AND agent = :agent AND state = 'held'",
+        {"id": item, "agent": agent},
+        rows=1,
+    )
+
+
+def replied(item: str, agent: str, now: datetime) -> Sql:
+    """Its holder has written; refused unless they still hold it."""
+    return Sql(
+        f"{_TOUCHED}, replied_at = coalesce(replied_at, :at) WHERE id = :id AND agent = :agent AND state = 'held'",
+        {"id": item, "agent": agent, "at": now.timestamp()},
+        rows=1,
+    )
+
+
+def cases_closed(conversation: str, outcome: str, now: datetime) -> Sql:
+    """Every open case of this conversation has been dealt with."""
+    return Sql(
+        "UPDATE cases SET closed = :at, outcome = :outcome WHERE conversation = :conversation AND closed IS NULL",
+        {"conversation": conversation, "outcome": outcome, "at": now.timestamp()},
+    )
