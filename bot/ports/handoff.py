@@ -1,0 +1,56 @@
+"""Where people are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.ports.work import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a person gets to know at once. `summary` is plain text without secrets; `about` is plain JSON."""
+
+    id: str
+    reference: str
+    conversation: str
+    brand: str
+    person: str | None
+    op: str
+    reason: str
+    summary: str
+    about: Any = None
+    channel: str = ""
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """How a hand-over began. `waits`: the dialog parks until a signal; otherwise nobody is there and it goes on.
+
+    `values` are for the text told to the customer (reference, phone, hours, …); `text` is its id.
+    """
+
+    changes: tuple[Sql, ...]
+    waits: bool
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Handoff(Protocol):
+    """Where people are reached."""
+
+    def attended(self, now: datetime) -> bool:
+        """Whether somebody is there to take a conversation now."""
+        ...
+
+    def open(self, case: Case, now: datetime) -> Opened:
+        """Hand a case over; its rows are part of the turn. A conversation that waits already keeps its place."""
+        ...
+
+    def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
+        """Rows that say that the customer waits no longer."""
+        ...
