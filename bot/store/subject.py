@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bot.ports import Sql, Store
@@ -55,6 +55,7 @@ class Subject:
     conversations: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     letters: tuple[str, ...] = ()
 
     @property
@@ -102,14 +103,10 @@ async def whole(store: Store, persons: Iterable[str], addresses: Iterable[tuple[
         **_values("p", known),
         **_values("c", alone),
     )
-    return Subject(
-        subject.persons,
-        subject.addresses,
-        subject.conversations,
-        subject.shared,
-        tuple(row["id"] for row in cases),
-        subject.letters,
+    links = await store.query(
+        f"SELECT id FROM identity_link WHERE person IN ({_listed('p', known)})", **_values("p", known)
     )
+    return replace(subject, cases=tuple(row["id"] for row in cases), links=tuple(row["id"] for row in links))
 
 
 async def _letters(store: Store, connection: str, user: str) -> Any:
@@ -132,7 +129,7 @@ def tables() -> Sequence[Table]:
 def keys(table: Table) -> frozenset[str]:
     """By which columns this table's rows can be somebody's."""
     columns = set(table.columns.keys())
-    found: set[str] = {name for name in ("person", "conversation", "case_id") if name in columns}
+    found: set[str] = {name for name in ("person", "conversation", "case_id", "link") if name in columns}
     if {"connection", "user_id"} <= columns:
         found.add("address")
     if table.name in ("person", "conversation", "cases"):
@@ -166,7 +163,10 @@ def _conditions(table: Table, subject: Subject) -> Iterator[tuple[str, dict[str,
     if "conversation" in by and subject.conversations:
         yield f"conversation IN ({_listed('c', subject.conversations)})", _values("c", subject.conversations)
     if "case_id" in by and subject.cases and table.name != "conversation":
-        yield f"case_id IN ({_listed('k', subject.cases)})", _values("k", subject.cases)
+        mine, people = _mine(table, subject)
+        yield f"case_id IN ({_listed('k', subject.cases)}){mine}", {**_values("k", subject.cases), **people}
+    if "link" in by and subject.links:
+        yield f"link IN ({_listed('n', subject.links)})", _values("n", subject.links)
     if "text" in by and subject.letters:
         yield f"id IN ({_listed('l', subject.letters)})", _values("l", subject.letters)
     if "address" in by and table.name != "conversation":
@@ -174,12 +174,17 @@ def _conditions(table: Table, subject: Subject) -> Iterator[tuple[str, dict[str,
 
 
 def _by_address(table: Table, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
-    # Another customer's own rows at an address that both have used are not this one's.
-    mine = f" AND (person IS NULL OR person IN ({_listed('p', subject.persons)}))" if "person" in keys(table) else ""
+    mine, people = _mine(table, subject)
     for at, (connection, user) in enumerate(subject.addresses):
-        names = {f"ac{at}": connection, f"au{at}": user}
-        people = _values("p", subject.persons) if mine else {}
-        yield f"connection = :ac{at} AND user_id = :au{at}{mine}", {**names, **people}
+        yield f"connection = :ac{at} AND user_id = :au{at}{mine}", {f"ac{at}": connection, f"au{at}": user, **people}
+
+
+def _mine(table: Table, subject: Subject) -> tuple[str, dict[str, Any]]:
+    """Leaves out another customer's own rows, at an address or in a case that both have had to do with."""
+    if "person" not in keys(table):
+        return "", {}
+    people = _listed("p", subject.persons)
+    return f" AND (person IS NULL OR person IN ({people}))", _values("p", subject.persons)
 
 
 def nobodys(conversation: str, last: float) -> Iterator[Selection]:
