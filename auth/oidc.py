@@ -103,7 +103,12 @@ class OidcProvider:
         if self.settings.social:
             return replace(signed_in, account=self._account(claims), name=str(claims.get("name", "")))
         refresh = token.get("refresh_token")
-        return replace(signed_in, refresh_token=refresh if isinstance(refresh, str) else None)
+        return replace(
+            signed_in,
+            refresh_token=refresh if isinstance(refresh, str) else None,
+            name=str(claims.get("name", "")) if self.settings.roles_claim else "",
+            roles=_roles(claims, self.settings.roles_claim),
+        )
 
     def _account(self, claims: Mapping[str, Any]) -> str:
         """The person's id on the provider's own channel: the id of a Telegram account, of a member of a workspace."""
@@ -240,6 +245,11 @@ class _Unchecked(dict[str, Any]):
 
     def validate(self, leeway: int = 0) -> None:
         """Nothing: whoever asked for them does."""
+
+
+def _roles(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    given = claims.get(name) if name else None
+    return tuple(one for one in given if isinstance(one, str)) if isinstance(given, list) else ()
 
 
 def _claims_at(clock: Clock) -> type[Any]:

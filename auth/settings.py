@@ -47,6 +47,8 @@ class ProviderSettings:
     Social kinds: `account_claim` is the claim with the person's id on the channel; `proof`: whether that id proves
     which account of the channel is in the browser; `team` is Slack's workspace id; `page` is the Facebook page's id,
     which accounts are matched by; `api` is Facebook's Graph API; `step_up`: whether a login here may approve actions.
+
+    Staff: `roles_claim` is the id_token's claim with what the brand's own people may do.
     """
 
     id: str
@@ -58,6 +60,7 @@ class ProviderSettings:
     scopes: tuple[str, ...] = ()
     customer_claim: str = ""
     acr_values: tuple[str, ...] = ()
+    roles_claim: str = ""
     allowed_algs: tuple[str, ...] = ("RS256", "ES256")
     back_channel: str = ""
     form_origins: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot.model import File, Inbound, Outbound
+from bot.model import Control, File, Inbound, Outbound
 from bot.script.cases import title
 from bot.script.frame import Frame, awaited
 
@@ -65,6 +65,46 @@ def _offer(conversation: Conversation, name: str, dialog: str, answers: dict[str
     scope.offers[-1]["t"] = name
     said = scope.text("host.desk-offer", name=name, title=what)
     scope.put(Outbound(said, choices=(button,), purpose="agent", author=name))
+
+
+async def beside(conversation: Conversation, inbound: Inbound, control: Control | None) -> None:
+    """A person holds it: only what they offered is the bot's, by its button or an exact answer to its question."""
+    scope = conversation.scope
+    scope.trace["route"] = "agent holds it"
+    lent, top = conversation.lent, conversation.stacks[-1] if conversation.stacks else None
+    taken = conversation.offered(inbound) if any("t" in offer for offer in conversation.offers) else None
+    if taken is not None:
+        conversation.lent = {"d": taken.dialog}
+        await conversation.apply(taken)
+    elif lent is None:
+        return
+    elif control is not None:
+        # They want the person, and not the dialog that the person offered.
+        for stack in [one for one in conversation.stacks if one[-1].id == lent["d"]]:
+            conversation.drop(stack)
+    elif top is not None and top[-1].id == lent["d"]:
+        live = inbound.kind != "press" or conversation.find_press(str(inbound.data.get("nonce", "")))
+        if live:
+            await conversation.feed(inbound)
+
+
+def lent_is_over(conversation: Conversation) -> None:
+    """Once the dialog that was offered has ended, the person alone speaks again, and the customer is told."""
+    if conversation.lent is not None and not conversation.lies_open(conversation.lent["d"]):
+        conversation.lent = None
+        conversation.scope.put(
+            Outbound(conversation.scope.text("host.desk-offer-over"), purpose="agent", author="system")
+        )
+
+
+async def never_mind(conversation: Conversation) -> None:
+    """They wait for a person no longer; what they were doing before goes on."""
+    scope = conversation.scope
+    scope.trace["route"] = "waits for nobody any more"
+    scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+    settle_waits(conversation, {"status": "returned", "by": "", "note": "withdrawn"})
+    scope.tell("host.desk-withdrawn")
+    await conversation.drive()
 
 
 async def _resume(conversation: Conversation, inbound: Inbound, name: str) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.agents import agent, settle_waits, waits_for_person
+from bot.agents import agent, beside, lent_is_over, never_mind, waits_for_person
 from bot.arrivals import signal, timer
 from bot.bridge import Stack
-from bot.model import Assurance, Control, Inbound, Outbound, Parse
+from bot.model import Assurance, Control, Inbound, Parse
 from bot.routing import MAX_STACKS, Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, yes_no
 from bot.script.catalogue import parameters
@@ -51,7 +51,7 @@ class Conversation(Stacks):
         else:
             await agent(self, inbound)
         await self._uncover()
-        self._lent_is_over()
+        lent_is_over(self)
 
     # Customers
 
@@ -62,7 +62,7 @@ class Conversation(Stacks):
             scope.trace["route"] = "a sign-in's code"
             return
         if scope.claim.party == "agent":
-            await self._beside_agent(inbound, control)
+            await beside(self, inbound, control)
             return
         stale = inbound.kind == "press" and not self.find_press(str(inbound.data.get("nonce", "")))
         expired = bool(self.stacks) and control is None and self.expire()
@@ -77,48 +77,12 @@ class Conversation(Stacks):
         elif stale:
             await self.apply(Decision("stale"))
         elif self.stacks:
-            await self._feed(inbound)
+            await self.feed(inbound)
         elif inbound.kind == "file":
             scope.tell("host.file")
         else:
             parse = await self._parse()
             await self.apply(fresh(parse, self._known(), self._args, self.thresholds))
-
-    async def _beside_agent(self, inbound: Inbound, control: Control | None) -> None:
-        """A person holds it: only what they offered is the bot's, by its button or an exact answer to its question."""
-        scope = self.scope
-        scope.trace["route"] = "agent holds it"
-        taken = self.offered(inbound) if any("t" in offer for offer in self.offers) else None
-        if taken is not None:
-            self.lent = {"d": taken.dialog}
-            await self.apply(taken)
-        elif self.lent is not None and control is not None:
-            self.drop_lent()
-        elif self.lent is not None and self.stacks and self.stacks[-1][-1].id == self.lent["d"]:
-            live = inbound.kind != "press" or self.find_press(str(inbound.data.get("nonce", "")))
-            if live:
-                await self._feed(inbound)
-
-    def drop_lent(self) -> None:
-        """The customer wants the person, and not the dialog that the person offered."""
-        for stack in self.stacks:
-            if self.lent is not None and stack[-1].id == self.lent["d"]:
-                self.drop(stack)
-                break
-
-    def _lent_is_over(self) -> None:
-        if self.lent is not None and not self.lies_open(self.lent["d"]):
-            self.lent = None
-            self.scope.put(Outbound(self.scope.text("host.desk-offer-over"), purpose="agent", author="system"))
-
-    async def _never_mind(self) -> None:
-        """They wait for a person no longer; what they were doing before goes on."""
-        scope = self.scope
-        scope.trace["route"] = "waits for nobody any more"
-        scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
-        settle_waits(self, {"status": "returned", "by": "", "note": "withdrawn"})
-        scope.tell("host.desk-withdrawn")
-        await self.drive()
 
     async def _late(self, inbound: Inbound) -> None:
         """A message to a question just closed: never an answer, to that one or to the one below; maybe a new wish."""
@@ -129,7 +93,8 @@ class Conversation(Stacks):
                 return
         self.scope.trace["route"] = "an answer that came too late"
 
-    async def _feed(self, inbound: Inbound) -> None:
+    async def feed(self, inbound: Inbound) -> None:
+        """Try a message as the top question's answer, and go on."""
         scope, stack = self.scope, self.stacks[-1]
         kind = inbound.kind if inbound.kind in ("press", "file") else "message"
         scope.feed = Feed(
@@ -242,7 +207,7 @@ class Conversation(Stacks):
             await self._begin("human", {})
         elif kind == "stop":
             if self.stacks and waits_for_person(self.stacks[-1][0].state):
-                await self._never_mind()
+                await never_mind(self)
             elif self.stacks:
                 await self._begin("stop", {})
             else:

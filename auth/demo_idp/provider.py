@@ -36,7 +36,7 @@ class DemoIdp:
         *,
         issuer: str,
         clients: Sequence[DemoClient],
-        personas: Sequence[Mapping[str, str]],
+        personas: Sequence[Mapping[str, Any]],
         clock: Clock,
         folder: Path | None = None,
         brand: Mapping[str, str] | None = None,
@@ -47,7 +47,7 @@ class DemoIdp:
         self.faults = faults or Faults()
         self.issuer = issuer.rstrip("/")
         self._brand = {"name": "Demo", "logo": "", "theme": "", **(brand or {})}
-        self._state = State(clients, [Persona(**{name: one[name] for name in _FIELDS}) for one in personas])
+        self._state = State(clients, [_persona(one) for one in personas])
         self.signing = Signing(folder)
         self._server = Server(self.issuer, self._state, self.signing, clock, self.faults, customer_claim, say)
         self._clock = clock
@@ -116,7 +116,7 @@ class DemoIdp:
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return web.Response(status=403, text="Please sign in on this page itself.")
         asked = await self._read(request, form=False)
-        persona = self._state.personas.get(chosen)
+        persona = self._offered(asked).get(chosen)
         login = Login(persona, self._server.now()) if persona else None
         try:
             grant = self._server.get_consent_grant(asked, end_user=login)
@@ -164,6 +164,8 @@ class DemoIdp:
     def _remembered(self, request: web.Request, asked: Request) -> Login | None:
         """Whoever is signed in here already, unless the request wants a new login (OpenID Connect Core §3.1.2.1)."""
         login = self._state.session(request.cookies.get(COOKIE, ""), self._server.now())
+        if login is not None and login.persona.sub not in self._offered(asked):
+            return None
         if login is None or self.faults.ignore_prompt:
             return login
         if "login" in asked.payload.data.get("prompt", "").split():
@@ -175,10 +177,16 @@ class DemoIdp:
 
     def _page(self, request: web.Request, asked: Request) -> web.Response:
         html = self._pages.get_template("sign_in.html").render(
-            brand=self._brand, personas=list(self._state.personas.values()), action=request.rel_url.raw_path_qs
+            brand=self._brand, personas=list(self._offered(asked).values()), action=request.rel_url.raw_path_qs
         )
         onward = origin(asked.payload.redirect_uri)
         return web.Response(text=html, content_type="text/html", headers=headers((onward,)))
+
+    def _offered(self, asked: Request) -> dict[str, Persona]:
+        """Whom this client's users may be: staff at a client for staff, customers at any other."""
+        client = self._state.clients.get(asked.payload.client_id)
+        staff = client is not None and client.staff
+        return {sub: one for sub, one in self._state.personas.items() if one.staff == staff}
 
     def _refuse(self, asked: Request, refused: Any) -> web.Response:
         answer: Answer = self._server.handle_error_response(asked, refused)
@@ -195,6 +203,12 @@ class DemoIdp:
 
 
 _FIELDS = ("sub", "name", "story", "customer_ref")
+
+
+def _persona(given: Mapping[str, Any]) -> Persona:
+    return Persona(
+        **{name: given[name] for name in _FIELDS}, staff="roles" in given, roles=tuple(given.get("roles", ()))
+    )
 
 
 def _response(answer: Answer) -> web.Response:

@@ -127,8 +127,10 @@ class Server(AuthorizationServer):  # type: ignore[misc, unused-ignore]
     def now(self) -> float:
         return self._clock.now().timestamp()
 
-    def claims(self, login: Login) -> dict[str, str]:
+    def claims(self, login: Login) -> dict[str, Any]:
         """What is said of a persona, in id_tokens and at the userinfo endpoint."""
+        if login.persona.staff:
+            return {"name": login.persona.name, "roles": list(login.persona.roles)}
         return {"name": login.persona.name, self._customer_claim: login.persona.customer_ref}
 
     def query_client(self, client_id: str) -> DemoClient | None:

@@ -21,6 +21,8 @@ class DemoClient:
     client_secret: str = field(repr=False)
     redirect_uris: tuple[str, ...]
     post_logout_uris: tuple[str, ...] = ()
+    staff: bool = False
+    """Whether the brand's own people sign in here, and not its customers."""
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -56,6 +58,9 @@ class Persona:
     name: str
     story: str
     customer_ref: str
+    staff: bool = False
+    """One of the brand's own people, who is offered at staff's clients alone; `roles` says what they may do."""
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
