@@ -1,4 +1,4 @@
-# make run | test | test-long | lint | bench | docs | clean. Nothing is needed beforehand but Python 3.11 or 3.12.
+# make run | rasa | test | test-long | lint | bench | docs | clean. Nothing is needed beforehand but Python 3.11 or 3.12.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,10 +10,13 @@ PY := .venv/bin/python
 PYTHONWARNINGS :=
 export PYTHONWARNINGS
 
-.PHONY: run test test-long lint bench docs clean env env-dev
+.PHONY: run rasa test test-long lint bench docs clean env env-dev
 
 run: env
 	@exec $(PY) app.py run $(ARGS)
+
+rasa: env
+	@exec $(PY) -m nlu.rasa $(ARGS)
 
 test: env-dev
 	@exec $(PY) -m tests.all $(if $(FAST),--fast)
