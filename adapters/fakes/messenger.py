@@ -16,12 +16,16 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from adapters.fakes.chance import drawn
 from adapters.fakes.messenger_page import Event, Message, Page
 from adapters.fakes.messenger_rules import Refusal, invalid
 
-Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "garbled", "transient", "token", "restricted"]
-"""The next message: as usual; 613 (7 s); 551; done, or not done, and the connection cut; 502; done, but no JSON;
-code 2; 190; 10/1893063."""
+Fault = Literal[
+    "fine", "busy", "gone", "silent", "lost", "broken", "dropped", "garbled", "transient", "token", "restricted",
+    "window",
+]  # fmt: skip
+"""The next message: as usual; 613 (7 s); 551; done, or not done, and the connection cut; not done, or done, and 502;
+done, but no JSON; code 2; 190; 10/1893063; 10/2018278."""
 
 HEADER = "X-Hub-Signature-256"
 _NOT_ASCII = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
@@ -31,17 +35,26 @@ _ERRORS: Mapping[str, Callable[[], Refusal]] = {
     "transient": lambda: Refusal(2, 0, "Service temporarily unavailable", status=500),
     "token": lambda: Refusal(190, 463, "Error validating access token: Session has expired", status=401),
     "restricted": lambda: Refusal(10, 1893063, "the Page is restricted"),
+    "window": lambda: Refusal(10, 2018278, "This message is sent outside of allowed window."),
 }
 
 
 @dataclass(slots=True)
 class Mischief:
-    """How events reach the webhook: in bodies of up to `batch`, each again with chance `twice`, or in any order."""
+    """How events reach the webhook: in bodies of up to `batch`, each again with chance `twice`, or in any order.
+
+    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
+    """
 
     batch: int = 1
     twice: float = 0.0
     disorder: bool = False
+    faults: Mapping[Fault, float] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def fault(self) -> Fault:
+        """What befalls the next message."""
+        return drawn(self.faults, self.chance) or "fine"
 
 
 class FakeMessenger:
@@ -115,11 +128,11 @@ class FakeMessenger:
         return given
 
     async def _message(self, request: web.Request, given: dict[str, Any]) -> web.StreamResponse:
-        fault = self.faults.pop(0) if self.faults else "fine"
+        fault = self.faults.pop(0) if self.faults else self.mischief.fault()
         if fault in _ERRORS:
             raise _ERRORS[fault]()
         if fault == "broken":
-            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+            return _bad_gateway()
         answer: dict[str, Any] = {}
         if fault != "lost":
             answer, message = self.page.sent(given)
@@ -128,6 +141,8 @@ class FakeMessenger:
         if fault in ("lost", "silent"):
             assert request.transport is not None
             request.transport.abort()
+        if fault == "dropped":
+            return _bad_gateway()
         if fault == "garbled":
             return web.Response(text="<html>", content_type="text/html")
         return _json(answer)
@@ -233,6 +248,10 @@ class FakeMessenger:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.close()
+
+
+def _bad_gateway() -> web.Response:
+    return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
 
 
 class Undelivered(AssertionError):

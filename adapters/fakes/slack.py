@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -17,12 +17,13 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from adapters.fakes.chance import drawn
 from adapters.fakes.slack_rules import Refusal
 from adapters.fakes.slack_team import Message, Owed, Workspace
 
-Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "garbled", "internal", "token", "scope"]
-"""The next chat.postMessage: as usual; 429 (7 s); user_disabled; done, or not done, and the connection cut; 502; done,
-but no JSON; done and internal_error; invalid_auth; missing_scope."""
+Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "dropped", "garbled", "internal", "token", "scope"]
+"""The next chat.postMessage: as usual; 429 (7 s); user_disabled; done, or not done, and the connection cut; not done,
+or done, and 502; done, but no JSON; done and internal_error; invalid_auth; missing_scope."""
 
 STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 _REFUSED = {"gone": "user_disabled", "token": "invalid_auth", "scope": "missing_scope"}
@@ -30,11 +31,19 @@ _REFUSED = {"gone": "user_disabled", "token": "invalid_auth", "scope": "missing_
 
 @dataclass(slots=True)
 class Mischief:
-    """How requests reach the app: each again, under a new event id, with chance `twice`; in any order if `disorder`."""
+    """How requests reach the app: each again, under a new event id, with chance `twice`; in any order if `disorder`.
+
+    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
+    """
 
     twice: float = 0.0
     disorder: bool = False
+    faults: Mapping[Fault, float] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def fault(self) -> Fault:
+        """What befalls the next message."""
+        return drawn(self.faults, self.chance) or "fine"
 
 
 class FakeSlack:
@@ -97,14 +106,16 @@ class FakeSlack:
             return self._json(refusal.body(), 429, {"Retry-After": str(refusal.retry_after)})
 
     async def _post_message(self, request: web.Request, given: dict[str, Any]) -> web.StreamResponse:
-        fault = self.faults.pop(0) if self.faults else "fine"
+        fault = self.faults.pop(0) if self.faults else self.mischief.fault()
         if fault == "busy":
             raise Refusal("ratelimited", retry_after=7)
         if fault in _REFUSED:
             raise Refusal(_REFUSED[fault])
         if fault == "broken":
-            return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
+            return _bad_gateway()
         answer = self.workspace.posted(given) if fault != "lost" else {}
+        if fault == "dropped":
+            return _bad_gateway()
         if fault in ("lost", "silent"):
             assert request.transport is not None
             request.transport.abort()
@@ -245,6 +256,10 @@ class FakeSlack:
             await socket.close()
         if self._client is not None:
             await self._client.close()
+
+
+def _bad_gateway() -> web.Response:
+    return web.Response(status=502, text="<html>Bad Gateway</html>", content_type="text/html")
 
 
 class Undelivered(AssertionError):

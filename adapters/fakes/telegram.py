@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,22 +14,32 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from adapters.fakes.chance import drawn
 from adapters.fakes.telegram_chats import Chats, Message, Update
 from adapters.fakes.telegram_rules import Refusal, bad, integer
 
-Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "garbled"]
-"""The next sendMessage: as usual; 429 (7 s); 403; done, or not done, and the connection cut; 502; done, but no JSON."""
+Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "dropped", "garbled"]
+"""The next sendMessage: as usual; 429 (7 s); 403; done, or not done, and the connection cut; not done, or done, and
+502; done, but no JSON."""
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
 @dataclass(slots=True)
 class Mischief:
-    """How updates reach the webhook: each again with chance `twice`, those that wait in any order if `disorder`."""
+    """How updates reach the webhook: each again with chance `twice`, those that wait in any order if `disorder`.
+
+    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
+    """
 
     twice: float = 0.0
     disorder: bool = False
+    faults: Mapping[Fault, float] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def fault(self) -> Fault:
+        """What befalls the next message."""
+        return drawn(self.faults, self.chance) or "fine"
 
 
 class FakeTelegram:
@@ -83,7 +93,7 @@ class FakeTelegram:
                 return _json({"ok": True, "result": await self._get_updates(given)})
             if method not in self._methods:
                 raise Refusal(404, "Not Found")
-            fault = self.faults.pop(0) if self.faults and method == "sendmessage" else "fine"
+            fault = self._fault() if method == "sendmessage" else "fine"
             if fault == "busy":
                 raise Refusal(429, "Too Many Requests: retry after 7", retry_after=7)
             if fault == "gone":
@@ -95,11 +105,16 @@ class FakeTelegram:
             if fault in ("lost", "silent"):
                 assert request.transport is not None
                 request.transport.abort()
+            if fault == "dropped":
+                raise Refusal(502, "Bad Gateway")
             if fault == "garbled":
                 return web.Response(text="<html>", content_type="text/html")
             return _json({"ok": True, "result": result if fault != "lost" else None})
         except Refusal as refusal:
             return _json(refusal.body(), refusal.status)
+
+    def _fault(self) -> Fault:
+        return self.faults.pop(0) if self.faults else self.mischief.fault()
 
     def _get_me(self, given: dict[str, Any]) -> dict[str, Any]:
         me = {"id": self.chats.bot_id, "is_bot": True, "first_name": "Larkspur", "username": self.chats.username}

@@ -1,0 +1,1 @@
+"""The parts of the storm: the app's process, the platforms, what is checked afterwards."""
