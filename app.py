@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 try:
     import typer
@@ -17,6 +17,9 @@ except ModuleNotFoundError:
 
 import keeping
 from bot.errors import ParleyError
+
+if TYPE_CHECKING:
+    from bot.dev.watching import Seen
 
 P = ParamSpec("P")
 
@@ -85,7 +88,7 @@ def run(
         return several.run(config, count, tell)
     listening = bind(settings.server.host, settings.server.port)
 
-    def serve() -> int:
+    def serve(since: Seen | None = None) -> int:
         import compose
 
         # Read anew: a reload may be for the configuration itself.
@@ -93,20 +96,21 @@ def run(
         configure(level=settings.log.level, pretty=settings.log.format == "text")
         parent = os.getppid() if dev or reload else 0
         made = compose.whole(settings, listening)
-        return asyncio.run(compose.run(made, listening, tell, dev=dev, watch=reload, parent=parent))
+        return asyncio.run(compose.run(made, listening, tell, dev=dev, since=since, parent=parent))
 
     if not (dev or reload):
         return serve()
     from bot.dev.supervise import preload, supervise
-    from bot.dev.watching import changed
+    from bot.dev.watching import changed, folders, seen
 
     def child() -> int:
-        code = guarded(serve)
-        if code == 1 and reload:
-            tell("Waiting for a change.")
+        # Taken before anything is read, so that a file written while it is read is a change as well.
+        since = seen(folders(settings)) if reload else None
+        code = guarded(lambda: serve(since))
+        if code == 1 and since is not None:
             from bot.serving import RELOAD
 
-            asyncio.run(changed(settings))
+            asyncio.run(changed(settings, since, lambda: tell("Waiting for a change.")))
             return RELOAD
         return code
 

@@ -47,6 +47,7 @@ from signin import Proof, auth_of, demo_idp
 if TYPE_CHECKING:
     from aiohttp.web import Application, RouteDef
 
+    from bot.dev.watching import Seen
     from bot.script.scope import Host
 
 LOG_CHANNELS = frozenset({"webchat"})
@@ -215,11 +216,12 @@ async def run(
     tell: Tell,
     *,
     dev: bool = False,
-    watch: bool = False,
+    since: Seen | None = None,
     parent: int = 0,
     shared: Callable[[], None] | None = None,
 ) -> int:
     """Serve until stopped; returns the exit code. `parent`: the supervisor's process id, without which it ends.
+    `since`: end with `RELOAD` once a file is no longer as it was then.
 
     `shared`: others serve on the same socket; it is called when this one is ready, instead of the welcome.
     """
@@ -227,7 +229,7 @@ async def run(
         workers = dict(built.workers)
         if parent:
             workers["parent"] = ParentGone(built.process, parent)
-        watching = asyncio.create_task(_watch(made, built.process)) if watch else None
+        watching = asyncio.create_task(_watch(made, built.process, since)) if since is not None else None
         tune()
 
         reads = await built.reads()
@@ -243,10 +245,10 @@ async def run(
                 watching.cancel()
 
 
-async def _watch(made: Parts, process: Process) -> None:
+async def _watch(made: Parts, process: Process, since: Seen) -> None:
     from bot.dev.watching import changed
 
-    await changed(made.settings)
+    await changed(made.settings, since)
     process.stop(RELOAD)
 
 

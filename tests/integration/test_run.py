@@ -250,8 +250,6 @@ async def test_broken_code_waits_for_its_mending(brand: Path) -> None:
                 if "Waiting for a change." in site.log.read_text():
                     break
             assert "broken.py line 1" in site.log.read_text()
-            # Nobody mends code sooner than it is watched again.
-            await asyncio.sleep(1.5)
         finally:
             file.unlink()
         await site.ready()
