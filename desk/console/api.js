@@ -1,0 +1,62 @@
+// Calls of the desk's API: JSON in and out, the CSRF token on every change, errors as Problem.
+
+/** An answer that is not a success. `message` is fit to be shown; status 0 is no answer at all. */
+export class Problem extends Error {
+  constructor(status, code, message, by) {
+    super(message);
+    Object.assign(this, { status, code, by });
+  }
+}
+
+/** A key under which a repeated request changes nothing. */
+export function key() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+}
+
+export class Api {
+  csrf = "";
+
+  /** `words` gives the text for a lost connection. */
+  constructor(base, t) {
+    this.base = base;
+    this.t = t;
+  }
+
+  get(path) {
+    return this.#call(path, {});
+  }
+
+  post(path, body = {}) {
+    return this.#call(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  }
+
+  upload(path, file) {
+    const body = new FormData();
+    body.append("file", file);
+    return this.#call(path, { method: "POST", body });
+  }
+
+  /** Once more after no answer or a busy one: what changes something carries its key, so a repeat is harmless. */
+  async twice(call) {
+    try {
+      return await call();
+    } catch (problem) {
+      if (!(problem instanceof Problem) || ![0, 502, 503, 504].includes(problem.status)) throw problem;
+      await new Promise((later) => setTimeout(later, 800));
+      return call();
+    }
+  }
+
+  async #call(path, { headers = {}, ...rest }) {
+    if (rest.method === "POST") headers = { ...headers, "X-Desk-CSRF": this.csrf };
+    let answer;
+    try {
+      answer = await fetch(this.base + path, { ...rest, headers, credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(20_000) });
+    } catch {
+      throw new Problem(0, "Lost", this.t("lost"));
+    }
+    const body = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+    if (answer.ok) return body;
+    throw new Problem(answer.status, body.error?.code ?? "", body.error?.message ?? this.t("wrong"), body.by);
+  }
+}
