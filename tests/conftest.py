@@ -53,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=why))
 
 
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: the collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def nothing_may_be_missing(request: pytest.FixtureRequest) -> None:
     """With PARLEY_REQUIRE_ALL=1 a skipped test is a failed one."""

@@ -254,6 +254,7 @@ async def test_43_approvals_are_limited_as_well(chat: SiteChat) -> None:
     assert len(await chat.site.store.query("SELECT id FROM link_txn")) == 5
 
 
+@pytest.mark.slow
 async def test_43_ten_thousand_link_requests_leave_the_bot_answering_others() -> None:
     async with site() as here:
         flood, other = SiteChat(here), SiteChat(here, Address("larkspur", "webchat", "webchat", "dl_tom"))

@@ -119,6 +119,7 @@ async def test_41_two_refreshes_at_once_are_one_call(here: Site) -> None:
     assert await here.auth.tokens.refresh(link["id"]) is True
 
 
+@pytest.mark.slow
 async def test_41_a_refresh_that_got_no_answer_gives_the_lock_back(here: Site) -> None:
     await here.link()
     [link] = await here.links()

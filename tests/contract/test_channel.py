@@ -184,7 +184,7 @@ LABELS = {
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("count", [2, 7, 14, 120])
+@pytest.mark.parametrize("count", [2, 14, *(pytest.param(count, marks=pytest.mark.slow) for count in (7, 120))])
 @pytest.mark.parametrize("question", [True, False], ids=["question", "offers"])
 async def test_every_choice_stays_reachable(rig: Rig, count: int, label: str, question: bool) -> None:
     choices = tuple(Choice(f"i{at}", LABELS[label].format(at), f"{at:024x}") for at in range(1, count + 1))

@@ -16,7 +16,7 @@ from tests.contract.conftest import Opener
 Pair = tuple[Site, Site]
 
 # SQLite has one writing process.
-several = pytest.mark.parametrize("database", ["postgres"], indirect=True)
+several = pytest.mark.parametrize("database", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ async def pair(opener: Opener) -> AsyncIterator[Pair]:
     await close_site(two)
 
 
+@pytest.mark.slow
 @several
 async def test_what_is_posted_to_one_is_read_from_the_other_by_poll_and_by_socket(pair: Pair) -> None:
     one, two = pair

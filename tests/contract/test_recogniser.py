@@ -143,6 +143,7 @@ async def test_odd_text_is_read_without_complaint(recogniser: OnItsLoop, text: s
     assert parse.ms < 1000
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=300))
 def test_any_text_is_read(recogniser: OnItsLoop, text: str) -> None:

@@ -205,6 +205,7 @@ async def test_a_worker_whose_lease_ran_out_unnoticed_may_still_commit(store: St
     assert await store.commit(claim, Work(b"s"), lease=30) is None
 
 
+@pytest.mark.slow
 async def test_renewal_keeps_others_out(store: Store) -> None:
     await store.accept(message("m1"))
     claim = await one(store, lease=0.1)
@@ -215,6 +216,7 @@ async def test_renewal_keeps_others_out(store: Store) -> None:
     await store.commit(renewed, Work(b"s"), lease=30)
 
 
+@pytest.mark.slow
 async def test_release_backs_off_and_counts_tries_only_for_failures(store: Store) -> None:
     await store.accept(message("m1"))
     await store.release(await one(store), delay=0, failed=False)

@@ -193,6 +193,7 @@ async def test_a_row_said_while_another_is_sent_waits_its_turn(store: Store) -> 
     assert (await head(store)).said.text == "two"
 
 
+@pytest.mark.slow
 async def test_a_row_that_waits_is_tried_again_before_what_follows(store: Store) -> None:
     await turn(store, says("one", "two"))
     await store.unsent(await head(store), delay=0.6, reason="429", uncertain=False)
@@ -214,6 +215,7 @@ async def test_an_uncertain_send_is_told_to_the_next_try(store: Store) -> None:
     assert (await head(store)).uncertain
 
 
+@pytest.mark.slow
 async def test_an_agents_row_passes_the_bots_waiting_retries(store: Store) -> None:
     await turn(store, says("from the bot", "and more", purpose="closure"))
     await store.unsent(await head(store), delay=60, reason="429", uncertain=False)
@@ -303,6 +305,7 @@ async def test_a_dead_row_ends_its_turn_and_no_other(store: Store, status: Any) 
     assert (await head(store)).said.text == "the next turn"
 
 
+@pytest.mark.slow
 async def test_positions_stay_in_order_under_all_that_writes_to_the_log(store: Store) -> None:
     conversation = await turn(store, says("zero"))
 

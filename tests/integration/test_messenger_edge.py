@@ -366,6 +366,7 @@ async def test_the_pages_own_comments_and_edits_are_not_answered(rig: MessengerR
     assert await letters(rig) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silent", "lost", "transient", "broken"])
 async def test_a_failed_answer_is_completed_and_nothing_said_twice(rig: MessengerRig, fault: Any) -> None:
     await rig.fake.post(rig.fake.page.comments_on(ANA, "hello"))
@@ -584,6 +585,7 @@ async def deliver(rig: MessengerRig, rounds: int = 6) -> None:
         await asyncio.sleep(1.05)
 
 
+@pytest.mark.slow
 @pytest.mark.promise("turn-once")
 @pytest.mark.parametrize("fault", ["silent", "garbled"])
 async def test_a_send_without_an_answer_is_not_sent_twice(rig: MessengerRig, fault: Any) -> None:
@@ -598,6 +600,7 @@ async def test_a_send_without_an_answer_is_not_sent_twice(rig: MessengerRig, fau
     assert row == {"status": "sent", "platform_id": ",".join(message.mid for message in shown)}
 
 
+@pytest.mark.slow
 async def test_a_lost_send_is_sent_once_more(rig: MessengerRig) -> None:
     await rig.says("hello")
     await rig.store.commit(await claimed(rig), Work(b"", (OutRow(0, Outbound("hello Ana")),)), lease=30)
@@ -606,6 +609,7 @@ async def test_a_lost_send_is_sent_once_more(rig: MessengerRig) -> None:
     assert [message.content.text for message in rig.fake.shown(ANA)] == ["hello Ana"]
 
 
+@pytest.mark.slow
 async def test_a_new_process_knows_what_the_old_one_had_sent(rig: MessengerRig) -> None:
     text = " ".join(f"Sentence {at} of a rather long message." for at in range(200))
     held = await reply(rig, Outbound(text))

@@ -557,6 +557,7 @@ async def deliver(rig: SlackRig, rounds: int = 6) -> None:
 LONG = " ".join(f"Sentence {at} of a rather long message." for at in range(200))
 
 
+@pytest.mark.slow
 @pytest.mark.promise("turn-once")
 @pytest.mark.parametrize("thread", ["", "t7"])
 @pytest.mark.parametrize("fault", ["silent", "garbled", "internal"])
@@ -571,6 +572,7 @@ async def test_a_send_without_an_answer_is_not_sent_twice(rig: SlackRig, fault: 
     assert row == {"status": "sent", "platform_id": ",".join(message.ts for message in shown)}
 
 
+@pytest.mark.slow
 async def test_a_lost_send_is_sent_once_more(rig: SlackRig) -> None:
     await rig.says("hello")
     await rig.store.commit(await claimed(rig), Work(b"", (OutRow(0, Outbound("hello Ana")),)), lease=30)

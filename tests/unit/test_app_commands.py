@@ -46,6 +46,7 @@ def test_what_is_wrong_is_one_clear_line_and_exit_code_1(env: dict[str, str], sa
     assert [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
 
 
+@pytest.mark.slow
 def test_help_and_check_never_import_botbuilder(tmp_path: Path) -> None:
     code = (
         "import sys, runpy\n"
@@ -67,6 +68,7 @@ def nothing(*_: object) -> object:
     return object()
 
 
+@pytest.mark.slow
 def test_check_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
     brand = tmp_path / "acme"
     new_brand(tmp_path, "acme")

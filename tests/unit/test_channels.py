@@ -79,6 +79,7 @@ async def test_messenger_takes_its_events_at_its_webhook(tmp_path: Path) -> None
         assert {name for name in built.workers if name.startswith("messenger")} == {"messenger-comments"}
 
 
+@pytest.mark.slow
 async def test_all_three_stand_beside_each_other(tmp_path: Path) -> None:
     telegram: dict[str, object] = {"enabled": True, "token": "1:dummy"}
     async with site(tmp_path, telegram=telegram, slack=SLACK, messenger=MESSENGER) as built:
@@ -107,6 +108,7 @@ async def test_what_meta_posts_is_checked_with_the_apps_secret_of_the_file(tmp_p
             assert answer.status == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channel", "given", "missing"),
     [

@@ -243,6 +243,7 @@ async def test_a_failing_read_is_parked_with_timers_and_later_messages_are_seen(
     assert await chat.after(seconds=30) == ["Paid: poke-M1-1."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["down", "hang"])
 async def test_after_some_tries_a_person_takes_over(chats: Any, how: str) -> None:
     chat: Chat = chats(read)
@@ -279,6 +280,7 @@ async def test_a_bug_in_a_read_is_not_retried_as_if_the_backend_were_slow(chats:
     assert await chat.cases() == ["poison_message"]
 
 
+@pytest.mark.slow
 async def test_a_turn_whose_time_is_up_goes_on_in_the_next(chats: Any) -> None:
     @dialog("long", intents=["long"])
     async def long(c: Convo, bank: Bank) -> None:

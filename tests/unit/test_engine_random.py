@@ -183,6 +183,7 @@ async def play(steps: list[tuple[str, Any]]) -> Chat:
     return chat
 
 
+@pytest.mark.slow
 @pytest.mark.promise("never-lost", "turn-once", "effects-once", "assured")
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

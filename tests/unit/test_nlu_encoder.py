@@ -192,6 +192,7 @@ def by_hand(w: dict[str, Floats], ids: list[int]) -> Floats:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
+@pytest.mark.slow
 def test_the_graph_is_the_papers_and_padding_counts_for_nothing() -> None:
     w = random_weights(words=30, places=16)
     session = onnxruntime.InferenceSession(_model(w).SerializeToString(), providers=["CPUExecutionProvider"])

@@ -158,6 +158,7 @@ async def test_trained_once_then_from_the_cache(tmp_path: Path) -> None:
     assert (await first.parse("cancel the dd")).model == (await second.parse("cancel the dd")).model
 
 
+@pytest.mark.slow
 async def test_a_new_intent_is_learnt_in_a_couple_of_seconds(tmp_path: Path) -> None:
     brand = ROOT / "brands" / "larkspur" / "nlu" / "nlu.yml"
     build([brand], tmp_path / "cache", date.today)  # pays the one import of scikit-learn
@@ -200,6 +201,7 @@ def test_the_cache_keeps_only_the_latest(tmp_path: Path) -> None:
     assert (cache / identity([tmp_path / "nlu.yml"])).is_dir()
 
 
+@pytest.mark.slow
 def test_importing_and_serving_do_without_scikit_learn(tmp_path: Path) -> None:
     file = put(tmp_path / "nlu.yml", SAMPLE)
     build([file], tmp_path / "cache", date.today)

@@ -41,6 +41,7 @@ def test_all_shown_passes_and_is_counted(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "row"),
     [
@@ -56,12 +57,14 @@ def test_a_promise_that_is_not_shown_fails_a_whole_run(tmp_path: Path, code: str
     assert [line.split() for line in ran.stdout.splitlines() if line.startswith("human ")] == [row]
 
 
+@pytest.mark.slow
 def test_a_part_of_the_tests_need_not_show_all(tmp_path: Path) -> None:
     ran = run(tmp_path, "def test_other():\n    pass\n", whole=False)
     assert ran.returncode == 0, ran.stdout
     assert "promise " not in ran.stdout
 
 
+@pytest.mark.slow
 def test_an_unknown_promise_is_refused(tmp_path: Path) -> None:
     ran = run(tmp_path, "import pytest\n@pytest.mark.promise('moon')\ndef test_it():\n    pass\n", whole=False)
     assert ran.returncode != 0
