@@ -29,6 +29,7 @@ from bot.dev.traces import Traces
 from bot.errors import SchemaBehind
 from bot.observe.counting import Counting
 from bot.ports import Channel, Identity, Recogniser, Store
+from bot.retention import Retention
 from bot.script.catalogue import Services
 from bot.secret import derive
 from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
@@ -190,6 +191,7 @@ def _workers(
         "delivery": Delivery(host.store, channels, host.clock, lanes=limits.sends, observer=observer),
         "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
         "logins": Every(5.0, "logins", auth.sweep),
+        "retention": _retention(made, host.store),
         **_commands(made, host.store, auth),
     }
 
@@ -200,6 +202,11 @@ def whole(settings: Settings, listening: socket.socket) -> Parts:
     made = assembly.parts(settings.with_port(int(listening.getsockname()[1])))
     require_whole(made)
     return made
+
+
+def _retention(made: Parts, store: Store) -> Retention:
+    days = made.settings.retention.model_dump(exclude={"batch", "every"})
+    return Retention(store, made.clock, days, batch=made.settings.retention.batch, every=made.settings.retention.every)
 
 
 def _commands(made: Parts, store: Store, auth: Auth) -> dict[str, Worker]:

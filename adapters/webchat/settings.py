@@ -30,6 +30,11 @@ class WebChatSettings:
     rate: float = 1.0
     """Posts a second that one customer may make on average."""
     burst: float = 20.0
+    sockets: int = 10_000
+    """Sockets that this process holds open, in all and from one network address."""
+    sockets_per_address: int = 100
+    proxies: int = 0
+    """How many proxies in front of us add to X-Forwarded-For."""
     events: frozenset[str] = frozenset({"webchat/join"})
     """Events a client may post; they are acknowledged and change nothing."""
     poll: float = 1.0

@@ -66,6 +66,9 @@ DEAD_LETTERS = _counter("dead_letters", "Outbound rows that will never be sent: 
 # Identity
 LOGINS = _counter("logins", "Links and approvals that ended, by purpose and status.", "purpose", "status")
 
+# What is kept
+FORGOTTEN = _counter("forgotten", "Rows deleted because they were older than they may be, by table.", "table")
+
 
 def exposition() -> tuple[bytes, str]:
     """All metrics in Prometheus's text format, and its content type with version and charset."""

@@ -11,6 +11,7 @@ from bot.settings.desk import DeskExternal, DeskHours, DeskLogin, DeskSettings
 from bot.settings.identity import IdentitySettings, Provider
 from bot.settings.kinds import HOME, Factory, Name, Number, Seconds, Section, Share, Shift, Url
 from bot.settings.nlu import NluSettings, RasaSettings
+from bot.settings.retention import RetentionSettings
 from bot.settings.site import Brand, DialogSettings, LimitSettings, LogSettings, Server, StoreSettings, TextSettings
 from bot.settings.whole import Settings
 
@@ -33,6 +34,7 @@ __all__ = [
     "Number",
     "Provider",
     "RasaSettings",
+    "RetentionSettings",
     "Seconds",
     "Section",
     "Server",

@@ -34,6 +34,7 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^/?#\s]+)?$")] = ""
     drain: Seconds = 20.0
+    proxies: Annotated[int, Field(ge=0, le=10)] = 0
     workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
@@ -74,6 +75,13 @@ class LimitSettings(Section):
     turns: Annotated[int, Field(ge=1)] = 32
     sends: Annotated[int, Field(ge=1)] = 32
     timers: Seconds = 0.5
+    messages: Annotated[float, Field(gt=0)] = 0.5
+    messages_burst: Annotated[int, Field(ge=1)] = 20
+    waiting: Annotated[int, Field(ge=1)] = 50
+    requests: Annotated[int, Field(ge=1)] = 2000
+    body: Annotated[int, Field(ge=16 * 1024)] = 256 * 1024
+    pages: Annotated[float, Field(gt=0)] = 1.0
+    pages_burst: Annotated[int, Field(ge=1)] = 60
 
 
 class LogSettings(Section):

@@ -13,6 +13,7 @@ from bot.settings.desk import DeskSettings
 from bot.settings.identity import IdentitySettings
 from bot.settings.kinds import HOME, Factory
 from bot.settings.nlu import NluSettings
+from bot.settings.retention import RetentionSettings
 from bot.settings.site import Brand, DialogSettings, LimitSettings, LogSettings, Server, StoreSettings, TextSettings
 
 
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     desk: DeskSettings = DeskSettings()
     assurance: dict[str, Literal["anyone", "linked", "known"]] = {}
     limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
