@@ -143,7 +143,7 @@ async def drain(store: Store, folder: Path, wanted: int) -> tuple[float, list[fl
     """Run all turns that wait; returns turns per second and each turn's seconds."""
     made = host(store, folder)
     seen = Latencies(wanted)
-    turns = Turns(made, Bridge(made.dialogs), lanes=64, observer=seen)
+    turns = Turns(made, Bridge(made.dialogs), observer=seen)
     begun = time.perf_counter()
     running = asyncio.create_task(turns.run())
     await seen.done.wait()

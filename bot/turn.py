@@ -47,7 +47,7 @@ class Turns:
         host: Host,
         bridge: Bridge,
         *,
-        lanes: int = 32,
+        lanes: int = 128,
         thresholds: Thresholds | None = None,
         observer: TurnObserver | None = None,
     ) -> None:
