@@ -22,6 +22,7 @@ def clean(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "MPLCONFIGDIR": str(home),
         "RASA_TELEMETRY_ENABLED": "false",
+        "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": "ignore",
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
         "RASA_MAX_CACHE_SIZE": "0",
@@ -59,7 +60,7 @@ async def _told(process: asyncio.subprocess.Process, log: Path, line: Callable[[
     assert process.stdout is not None
     last: list[str] = []
     rest = b""
-    with log.open("wb") as out:
+    with log.open("wb", buffering=0) as out:
         while read := await process.stdout.read(1 << 16):
             out.write(read)
             *whole, rest = _ENDS.split(rest + read)
