@@ -16,6 +16,7 @@ host-file = Thank you. I can't read files myself, but I have kept it here for a 
 host-start-again = Start again
 host-expired = Earlier we were in the middle of { $title }. That was a while ago, so I closed it and changed nothing.
 host-one-at-a-time = Let's finish one of these first, then I'll get to that.
+host-too-fast = One at a time, please. I have kept all your messages, but I only answer a few of them a minute.
 host-button-stale = That button is from earlier and no longer works.
 host-nothing-to-stop = There's nothing going on to stop. What can I do for you?
 
