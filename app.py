@@ -74,8 +74,21 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="Processes on this port, kept going; more than one needs PostgreSQL.")
     ] = None,
+    channels: Annotated[
+        str, typer.Option(help="fake: Telegram, Slack and Messenger as fakes of this machine, side by side on a page.")
+    ] = "",
 ) -> int:
     """Serve the site."""
+    if not channels:
+        return _run(config, dev, reload, workers)
+    from adapters.fakes.starting import beside
+    from bot.configuration import load_settings
+
+    with beside(channels, load_settings(config), tell):
+        return _run(config, dev, reload, workers)
+
+
+def _run(config: Path, dev: bool, reload: bool, workers: int | None) -> int:
     from bot.configuration import load_settings
     from bot.observe import configure
     from bot.serving import bind
@@ -94,6 +107,7 @@ def run(
         # Read anew: a reload may be for the configuration itself.
         settings = load_settings(config)
         configure(level=settings.log.level, pretty=settings.log.format == "text")
+        settings = settings.for_reload() if reload else settings
         parent = os.getppid() if dev or reload else 0
         made = compose.whole(settings, listening)
         return asyncio.run(compose.run(made, listening, tell, dev=dev, since=since, parent=parent))
@@ -114,7 +128,7 @@ def run(
             return RELOAD
         return code
 
-    preload()
+    preload(training=reload)
     return supervise(child, tell)
 
 

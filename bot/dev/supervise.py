@@ -35,9 +35,15 @@ SLOW = (
 """Libraries that take long to import and start no thread, so that a process may fork after importing them."""
 
 
-def preload() -> None:
+TRAINING = ("scipy.sparse", "sklearn.svm")
+"""What training needs besides; numpy starts threads unless it is told not to."""
+
+
+def preload(*, training: bool = False) -> None:
     """Import what is slow and never changes, so that a restarted process has it already."""
-    for name in SLOW:
+    if training:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for name in (*SLOW, *(TRAINING if training else ())):
         importlib.import_module(name)
 
 

@@ -27,6 +27,7 @@ class NluSettings(Section):
     data: tuple[Path, ...] = ()
     recogniser: Factory = "nlu:build"
     backend: Literal["rasa", "embedded", "rasa-then-embedded"] = "rasa-then-embedded"
+    trust: Literal["fitted", "kept"] = "fitted"
     rasa: RasaSettings = RasaSettings()
     start: Share = 0.30
     interrupt: Share = 0.45

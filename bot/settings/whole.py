@@ -110,6 +110,10 @@ class Settings(BaseSettings):
             "theme": f"/brand/{brand.theme}" if brand.theme else "",
         }
 
+    def for_reload(self) -> Settings:
+        """The same, for a process that starts anew at each change and must be quick about it."""
+        return self.model_copy(update={"nlu": self.nlu.model_copy(update={"trust": "kept"})})
+
     def with_port(self, port: int) -> Settings:
         """The same, reached at this port: the one a socket was given where the configuration says 0."""
         return self.model_copy(update={"server": self.server.model_copy(update={"port": port})})
