@@ -13,7 +13,7 @@ export PYTHONWARNINGS
 .PHONY: run rasa test test-long lint bench docs clean env env-dev
 
 run: env
-	@exec $(PY) app.py run $(ARGS)
+	@exec $(PY) app.py run $(if $(CHANNELS),--channels $(CHANNELS)) $(ARGS)
 
 rasa: env
 	@exec $(PY) -m nlu.rasa $(ARGS)

@@ -57,7 +57,7 @@ async def storm(events: int, users: int, *, seed: int = 1, faults: float = 0.01,
             app = App(Path(folder), platforms)
             try:
                 start = await app.start()
-                await platforms.connect(app.url)
+                platforms.connect(app.url)
                 began = time.perf_counter()
                 work = [
                     lane.run()

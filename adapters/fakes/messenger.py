@@ -51,10 +51,15 @@ class Mischief:
     disorder: bool = False
     faults: Mapping[Fault, float] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    met: list[Fault] = field(default_factory=list)
+    """What befell messages so far."""
 
     def fault(self) -> Fault:
         """What befalls the next message."""
-        return drawn(self.faults, self.chance) or "fine"
+        found = drawn(self.faults, self.chance) or "fine"
+        if found != "fine":
+            self.met.append(found)
+        return found
 
 
 class FakeMessenger:

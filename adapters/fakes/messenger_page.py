@@ -85,6 +85,10 @@ class Page:
             postback["mid"] = mid or self._mid()
         return self._does(user, {"postback": postback})
 
+    def starts(self, user: str) -> Event:
+        """Somebody presses the Page's first button."""
+        return self._does(user, {"postback": {"title": "Get started", "payload": "GET_STARTED", "mid": self._mid()}})
+
     def unlinks(self, user: str) -> Event:
         """Somebody ends Messenger's account linking."""
         return self._does(user, {"account_linking": {"status": "unlinked"}})

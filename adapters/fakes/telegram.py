@@ -36,10 +36,15 @@ class Mischief:
     disorder: bool = False
     faults: Mapping[Fault, float] = field(default_factory=dict)
     chance: random.Random = field(default_factory=lambda: random.Random(1))
+    met: list[Fault] = field(default_factory=list)
+    """What befell messages so far."""
 
     def fault(self) -> Fault:
         """What befalls the next message."""
-        return drawn(self.faults, self.chance) or "fine"
+        found = drawn(self.faults, self.chance) or "fine"
+        if found != "fine":
+            self.met.append(found)
+        return found
 
 
 class FakeTelegram:
@@ -71,6 +76,10 @@ class FakeTelegram:
             "getwebhookinfo": self._webhook_info,
             "setmycommands": self._set_commands,
         }
+
+    def posts_to(self, url: str, secret: str) -> None:
+        """Set the webhook, as setWebhook does."""
+        self._set_webhook({"url": url, "secret_token": secret})
 
     def routes(self) -> list[web.RouteDef]:
         """`/bot<token>/<method>`, by GET or POST, methods in any case."""

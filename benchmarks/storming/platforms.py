@@ -12,6 +12,8 @@ import aiohttp
 from aiohttp import web
 
 from adapters.fakes.messenger import FakeMessenger
+from adapters.fakes.platforms import Platforms as Together
+from adapters.fakes.platforms import environment
 from adapters.fakes.slack import FakeSlack
 from adapters.fakes.telegram import FakeTelegram
 from bot.secret import derive
@@ -156,36 +158,13 @@ class Platforms:
 
     def environment(self) -> dict[str, str]:
         """What connects the app to them."""
-        telegram, slack, messenger = self.telegram.fake, self.slack.fake, self.messenger.fake
-        given = {
-            "TELEGRAM": {"TOKEN": telegram.token, "MODE": "webhook", "API": self.url},
-            "SLACK": {"TOKEN": slack.token, "SIGNING_SECRET": slack.signing_secret, "API": f"{self.url}/api"},
-            "MESSENGER": {
-                "PAGE": messenger.page.id,
-                "TOKEN": messenger.token,
-                "APP_ID": messenger.app_id,
-                "APP_SECRET": messenger.app_secret,
-                "API": self.url,
-            },
-        }
-        settings = {
-            f"PARLEY_CHANNELS__{channel}__{name}": value
-            for channel, values in given.items()
-            for name, value in {"ENABLED": "true", **values}.items()
-        }
-        return {"PARLEY_SECRET": SECRET, **settings}
+        found = environment(self.url, self.telegram.fake, self.slack.fake, self.messenger.fake)
+        return {"PARLEY_SECRET": SECRET, **found}
 
-    async def connect(self, app: str) -> None:
-        """Have the platforms post to the app at this address, as `app.py connect` would."""
-        secret = derive(SECRET.encode(), "telegram").hex()
-        hook = {"url": f"{app}/channels/telegram", "secret_token": secret}
-        async with self.telegram.client.post(
-            f"{self.url}/bot{self.telegram.fake.token}/setWebhook", json=hook
-        ) as answer:
-            answer.raise_for_status()
-        self.slack.fake.url = f"{app}/channels/slack"
-        self.messenger.fake.webhook = f"{app}/channels/messenger"
-        self.messenger.fake.subscribed.add("message_echoes")
+    def connect(self, app: str) -> None:
+        """Have the platforms post to the app at this address."""
+        together = Together(self.telegram.fake, self.slack.fake, self.messenger.fake)
+        together.connect(app, derive(SECRET.encode(), "telegram").hex())
 
 
 @asynccontextmanager
