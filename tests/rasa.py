@@ -44,7 +44,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def served(fake: FakeRasa, port: int = 0) -> AsyncIterator[str]:
     """The fake's address; it is gone afterwards."""
-    runner = web.AppRunner(fake.app(), shutdown_timeout=0.1)
+    runner = web.AppRunner(fake.app(), shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)

@@ -99,8 +99,7 @@ class Client:
             try:
                 async with asyncio.timeout_at(deadline):
                     answer = self._read(await self._asked("POST", "/model/parse", body), Answer)
-                if answer.text != sent.strip():
-                    raise RasaGarbled("It read another text.")
+                _fits(answer, sent.strip())
                 return answer
             except TimeoutError:
                 raise RasaDown(f"No answer within {self.given.timeout:g} s.") from None
@@ -140,6 +139,13 @@ class Client:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise RasaGarbled() from None
+
+
+def _fits(answer: Answer, text: str) -> None:
+    if answer.text != text:
+        raise RasaGarbled("It read another text.")
+    if not all(0 <= found.start < found.end <= len(text) for found in answer.entities):
+        raise RasaGarbled("An entity stands outside the message.")
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

@@ -7,7 +7,6 @@ from nlu.data import NluData
 from nlu.front import Ranking, known, offered
 from nlu.model import OUT_OF_SCOPE
 from nlu.rasa.client import Answer, Found
-from nlu.rasa.errors import RasaGarbled
 from nlu.text import plain
 
 FALLBACK = "nlu_fallback"
@@ -45,8 +44,6 @@ class Entities:
         taken = list(ours)
         for one in sorted(found, key=lambda f: -f.confidence_entity):
             start, end = one.start + shift, one.end + shift
-            if not shift <= start < end <= len(text):
-                raise RasaGarbled("An entity stands outside the message.")
             free = all(end <= other.start or start >= other.end for other in taken)
             if free and one.entity in self._names and one.confidence_entity >= SURE and text[start:end].strip():
                 taken.append(Entity(one.entity, self._value(one.entity, text[start:end]), text[start:end], start, end))
