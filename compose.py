@@ -17,7 +17,7 @@ import keeping
 from adapters.webchat import WebChat, WebchatChannel, WebChatSettings
 from adapters.webchat.page import PageConfig
 from auth import Auth
-from auth.pages import Hint
+from auth.pages import PAGES, Hint
 from backends.receipts import EffectReceipts
 from bot import assembly, web
 from bot.assembly import Parts, Tell
@@ -28,6 +28,8 @@ from bot.dev.saving import save_transcript
 from bot.dev.traces import Traces
 from bot.errors import SchemaBehind
 from bot.observe.counting import Counting
+from bot.overflow import Overflow, paces
+from bot.pace import Pace
 from bot.ports import Channel, Identity, Recogniser, Store
 from bot.retention import Retention
 from bot.script.catalogue import Services
@@ -46,6 +48,7 @@ from dialogs.services import Files, Receipts
 from signin import Proof, auth_of, demo_idp
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
     from aiohttp.web import Application, RouteDef
 
     from bot.dev.watching import Seen
@@ -136,7 +139,7 @@ async def _built(
         store,
         secrets[0],
         control=recogniser.control,
-        redactor=auth.redactor,
+        redactor=_overflow(settings, store, auth, recogniser, secrets[0]),
         links=auth.minter,
         files=downloads,
         unlinks=auth.login,
@@ -162,9 +165,12 @@ async def _built(
         health=web.Health(checks, drain=drain),
         drain=drain,
         https=settings.public_url.startswith("https://"),
+        body=settings.limits.body,
         subapps=subapps,
     )
+    app.middlewares.append(web.at_once(settings.limits.requests))
     app.middlewares.append(one_host(settings.public_url))
+    app.middlewares.append(_paced_pages(settings, store, secrets[0]))
     workers = {**_workers(host, bridge, auth, made, push, traces), **behind}
     return Site(app, host, process, workers, welcome, push, reads)
 
@@ -202,6 +208,20 @@ def whole(settings: Settings, listening: socket.socket) -> Parts:
     made = assembly.parts(settings.with_port(int(listening.getsockname()[1])))
     require_whole(made)
     return made
+
+
+def _overflow(settings: Settings, store: Store, auth: Auth, recogniser: Recogniser, secret: bytes) -> Overflow:
+    """What platforms' customers may send; the web chat tells its own to wait."""
+    limits = settings.limits
+    allowed = paces(store, derive(secret, "pace"), rate=limits.messages, burst=limits.messages_burst)
+    return Overflow(store, auth.redactor, recogniser.control, allowed, waiting=limits.waiting)
+
+
+def _paced_pages(settings: Settings, store: Store, secret: bytes) -> Middleware:
+    """What one network address may ask of the sign-in pages."""
+    limits = settings.limits
+    pace = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=derive(secret, "pace"))
+    return web.per_address(pace, PAGES, proxies=settings.server.proxies)
 
 
 def _retention(made: Parts, store: Store) -> Retention:
@@ -305,6 +325,7 @@ def _webchat_settings(settings: Settings, secret: bytes) -> WebChatSettings:
         brand=settings.brand.id,
         secret=derive(secret, "webchat"),
         public_url=settings.public_url,
+        proxies=settings.server.proxies,
         site_secrets=tuple(one.get_secret_value() for one in given.site_secrets),
         **given.model_dump(exclude={"enabled", "site_secrets"}),
     )

@@ -33,8 +33,8 @@ from adapters.webchat.session import WebSessions
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.stream import Sockets, StreamTokens
 from adapters.webchat.tokens import Grant, Tokens
-from bot.limits import Buckets
-from bot.observe.metrics import REFUSED
+from bot.observe.metrics import LIMITED, REFUSED
+from bot.pace import Pace
 from bot.ports import Sql, Store
 from bot.web import EXTRA, BadBody, Refused, TooMany, json
 
@@ -74,7 +74,8 @@ class DirectLine:
         self._streams = streams
         self._sockets = sockets
         self._files = files
-        self._posts = Buckets(rate=settings.rate, burst=settings.burst)
+        key = derive(settings.secret, "pace")
+        self._posts = Pace(store, "webchat", rate=settings.rate, burst=settings.burst, secret=key)
         self._session_key = derive(settings.secret, "session-id")
 
     def routes(self) -> list[web.RouteDef]:
@@ -173,7 +174,7 @@ class DirectLine:
         posted = parse(await request.read(), self._settings)
         if posted.silent:
             return json({"id": f"{grant.conversation}|{secrets.token_hex(4)}"})
-        self._pace(grant)
+        await self._pace(grant)
         pos = await self._intake.take(grant, posted)
         return json({"id": activity_id(grant.conversation, pos)})
 
@@ -181,7 +182,7 @@ class DirectLine:
         grant = self._grant(request)
         if self._files is None:
             raise FilesNotTaken
-        self._pace(grant)
+        await self._pace(grant)
         posted, files = await upload.read(request, self._settings)
         pos = await self._intake.take_files(grant, posted, files, self._files)
         return json({"id": activity_id(grant.conversation, pos)})
@@ -205,6 +206,7 @@ class DirectLine:
         conversation = request.match_info["conversation"]
         if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
             raise BadBody("This address takes WebSockets alone.")
+        self._sockets.admit(request)
         lease = await self._streams.redeem(conversation, request.query.get("t", ""))
         found = await self._store.query("SELECT user_id FROM conversation WHERE id = :id", id=conversation)
         if not found:
@@ -228,10 +230,11 @@ class DirectLine:
             "expires_in": self._tokens.seconds,
         }
 
-    def _pace(self, grant: Grant) -> None:
-        wait = self._posts.take(grant.user)
-        if wait:
-            raise TooMany(retry_after=wait)
+    async def _pace(self, grant: Grant) -> None:
+        taken = await self._posts.take(grant.user)
+        if taken.wait:
+            LIMITED.labels("webchat", "messages").inc()
+            raise TooMany(retry_after=taken.wait)
 
     async def _exists(self, grant: Grant) -> None:
         if not await self._store.query("SELECT id FROM conversation WHERE id = :id", id=grant.conversation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from adapters.webchat.problems import StreamSpent
 from adapters.webchat.settings import WebChatSettings
 from bot.errors import Conflict, StoreUnavailable, Temporary
 from bot.observe import logger
-from bot.observe.metrics import SOCKETS, SOCKETS_CLOSED
+from bot.observe.metrics import LIMITED, SOCKETS, SOCKETS_CLOSED
 from bot.ports import Clock, Sql, Store
+from bot.web import TooMany, sender
 
 log = logger("parley.webchat")
 
@@ -134,18 +136,31 @@ class Sockets:
         self._shaper = shaper
         self._settings = settings
         self._open: set[web.WebSocketResponse] = set()
+        self._from: Counter[str] = Counter()
 
     @property
     def open(self) -> int:
         """How many there are."""
         return len(self._open)
 
+    def admit(self, request: web.Request) -> None:
+        """Raises `TooMany` where this process, or the network address that asks, has as many as there may be."""
+        address = sender(request, self._settings.proxies)
+        if len(self._open) >= self._settings.sockets:
+            LIMITED.labels("webchat", "sockets").inc()
+            raise TooMany(retry_after=10)
+        if address is not None and self._from[address] >= self._settings.sockets_per_address:
+            LIMITED.labels("webchat", "sockets_per_address").inc()
+            raise TooMany(retry_after=10)
+
     async def serve(self, request: web.Request, lease: Lease, user: str) -> web.WebSocketResponse:
         """Hold one socket until its client leaves, a newer one comes, its reader is too slow or we go down."""
         # Uncompressed: a deflate window per idle socket would cost more memory than all else it holds.
         socket = web.WebSocketResponse(timeout=2.0, heartbeat=_HEARTBEAT, max_msg_size=4096, compress=False)
         await socket.prepare(request)
+        address = sender(request, self._settings.proxies) or ""
         self._open.add(socket)
+        self._from[address] += 1
         SOCKETS.inc()
         why: list[str] = []
         tail = asyncio.create_task(self._tail(request, socket, lease, user, why))
@@ -157,6 +172,9 @@ class Sockets:
         finally:
             # No await from here: this task is itself cancelled once the connection is lost.
             self._open.discard(socket)
+            self._from[address] -= 1
+            if not self._from[address]:
+                del self._from[address]
             SOCKETS.dec()
             if not why:
                 tail.cancel()

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from auth.pages.proof import Hint, WebProof
 from auth.pages.render import Renderer
-from auth.pages.routes import LinkPages
+from auth.pages.routes import PAGES, LinkPages
 
-__all__ = ["Hint", "LinkPages", "Renderer", "WebProof"]
+__all__ = ["PAGES", "Hint", "LinkPages", "Renderer", "WebProof"]

@@ -25,6 +25,9 @@ from auth.vault import Vault
 from bot.errors import Conflict
 from bot.observe import logger
 
+PAGES = frozenset({"link", "link_decide", "link_callback", "link_again", "link_unlink"})
+"""The routes, by name: what anybody may ask who has seen an address."""
+
 HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 

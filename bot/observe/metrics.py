@@ -46,6 +46,7 @@ ACCEPTED = _counter(
     "accepted", "Inbounds taken, by channel, kind and outcome (fresh, duplicate).", "channel", "kind", "outcome"
 )
 REFUSED = _counter("refused", "Requests to a channel that were refused, by channel and code.", "channel", "code")
+LIMITED = _counter("limited", "What was over a limit, by channel or page, and limit.", "channel", "limit")
 
 # Turns
 TURNS = _counter("turns", "Turns ended, by outcome (committed, fenced, released, poison).", "outcome")
@@ -62,6 +63,10 @@ STOOD_IN = _counter("stood_in", "Messages that the embedded recogniser read in R
 # Messages out
 SENDS = _counter("sends", "Outbound rows that reached an end, by channel and status.", "channel", "status")
 DEAD_LETTERS = _counter("dead_letters", "Outbound rows that will never be sent: someone must look.", "channel")
+
+# The desk
+DESK_WAITING = _gauge("desk_waiting", "Conversations that wait for a person.")
+DESK_AGENTS = _gauge("desk_agents", "Agents who are there and available.")
 
 # Identity
 LOGINS = _counter("logins", "Links and approvals that ended, by purpose and status.", "purpose", "status")

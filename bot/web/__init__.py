@@ -6,6 +6,7 @@ from bot.web.app import build_app
 from bot.web.boundary import EXTRA
 from bot.web.drain import Drain
 from bot.web.health import Check, Health
+from bot.web.limiting import at_once, per_address, sender
 from bot.web.problems import BadBody, Forbidden, NotFound, Refused, TooLarge, TooMany, json, problem
 from bot.web.static import static_routes
 
@@ -20,8 +21,11 @@ __all__ = [
     "Refused",
     "TooLarge",
     "TooMany",
+    "at_once",
     "build_app",
     "json",
+    "per_address",
     "problem",
+    "sender",
     "static_routes",
 ]

@@ -63,7 +63,6 @@ async def talk(site: Served) -> str:
     return str(site.session["conversationId"])
 
 
-@pytest.mark.promise("private")
 async def test_a_person_is_exported_erased_beside_a_running_server_and_stays_erased_in_a_restored_backup(
     tmp_path: Path,
 ) -> None:

@@ -124,7 +124,6 @@ def test_every_table_about_somebody_can_be_found_without_a_filled_person(table: 
     assert by - {"person"} or required, f"{table} needs `conversation`, `connection` with `user_id`, or `case_id`"
 
 
-@pytest.mark.promise("private")
 async def test_after_an_erasure_no_table_holds_anything_of_the_person(each_store: Store) -> None:
     store = each_store
     await fill(store, "ana")

@@ -16,7 +16,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import SettingsError, StoreUnavailable
-from bot.limits import Buckets
 from bot.observe import configure
 from bot.observe.metrics import REGISTRY
 from bot.web import Drain, Forbidden, Health, build_app, json, static_routes
@@ -206,19 +205,6 @@ async def test_draining_finishes_what_runs_and_refuses_what_is_new() -> None:
         go.set()
         assert await finishing is True
         assert await (await running).json() == {"finished": True}
-
-
-def test_buckets_give_a_burst_then_the_rate_and_forget_the_oldest() -> None:
-    now = [0.0]
-    buckets = Buckets(rate=2.0, burst=3.0, keys=2, monotonic=lambda: now[0])
-    assert [buckets.take("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
-    assert buckets.take("b") == 0.0
-    now[0] = 0.5
-    assert [buckets.take("a"), buckets.take("a")] == [0.0, 0.5]
-    now[0] = 100.0
-    assert [buckets.take("a") for _ in range(4)] == [0.0, 0.0, 0.0, 0.5]
-    buckets.take("b"), buckets.take("c")
-    assert buckets.take("a") == 0.0
 
 
 async def test_a_brands_look_is_served_and_nothing_else_of_its_folder(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""What one network address, and all of them together, may ask of this process."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from bot.observe.metrics import LIMITED
+from bot.pace import Pace
+from bot.web.boundary import ALWAYS, route_name
+from bot.web.problems import Refused, TooMany
+
+
+class Crowded(Refused):
+    """There are too many requests at once; please try again in a moment."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+
+def sender(request: web.Request, proxies: int) -> str | None:
+    """The network address a request came from; None where many may share it: a private network's, perhaps a proxy's.
+
+    With `proxies` in front of us it is the entry of X-Forwarded-For that the outermost of them wrote; whatever stands
+    before that is the client's own word.
+    """
+    if proxies:
+        named = [one.strip() for line in request.headers.getall("X-Forwarded-For", []) for one in line.split(",")]
+        given = named[-proxies] if len(named) >= proxies else ""
+    else:
+        given = request.remote or ""
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return None
+    if not proxies and not address.is_global:
+        return None
+    # Whoever has one IPv6 address has a whole /64 of them.
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def at_once(limit: int) -> Middleware:
+    """At most so many requests at once; open sockets, health and figures are not counted."""
+    now = 0
+
+    @web.middleware
+    async def crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal now
+        if request.headers.get("Upgrade", "").lower() == "websocket" or route_name(request) in ALWAYS:
+            return await handler(request)
+        if now >= limit:
+            LIMITED.labels("web", "requests").inc()
+            raise Crowded(retry_after=2)
+        now += 1
+        try:
+            return await handler(request)
+        finally:
+            now -= 1
+
+    return crowd
+
+
+def per_address(pace: Pace, routes: Collection[str], *, proxies: int) -> Middleware:
+    """These routes, by name, at the pace that one network address is allowed."""
+
+    @web.middleware
+    async def paced(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if route_name(request) in routes:
+            address = sender(request, proxies)
+            taken = await pace.take(address) if address is not None else None
+            if taken is not None and taken.wait:
+                LIMITED.labels("link", "pages").inc()
+                raise TooMany(retry_after=taken.wait)
+        return await handler(request)
+
+    return paced
