@@ -1,0 +1,1 @@
+"""A site, its platforms and its customers, for breaking on purpose. See `benchmarks.chaos`."""
