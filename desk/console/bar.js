@@ -9,7 +9,7 @@ export function bar(desk, does) {
   const place = (name, text) => html`<a class="button plain" href=${name === "queue" ? "#" : `#${name}`} aria-current=${at === name ? "page" : nothing}>${text}</a>`;
   return html`<header class="bar">
     ${brand.logo ? html`<img src=${brand.logo} alt="" width="32" height="32">` : nothing}
-    <h1>${t("desk")}</h1>
+    <p class="name">${t("desk")}</p>
     <nav aria-label=${t("desk")}>
       ${agent.role === "lead" ? html`${place("queue", t("conversations"))}${place("figures", t("figures"))}` : nothing}
     </nav>
@@ -40,7 +40,7 @@ export function tabs({ t, page, open, queue, me: { agent } }) {
   const waiting = queue.waiting.length + queue.mine.reduce((sum, item) => sum + item.unread, 0);
   const tab = (name, place, text, there = true) => html`<button type="button" class="tab" aria-current=${page === name ? "true" : "false"}
     aria-disabled=${String(!there)} @click=${() => there && (location.hash = place)}>${text}</button>`;
-  return html`<nav class="tabs" aria-label=${t("queueTab")}>
+  return html`<nav class="tabs" aria-label=${t("panes")}>
     ${tab("queue", "", `${t("queueTab")}${waiting ? ` (${waiting})` : ""}`)}
     ${tab("talk", `case/${open?.id}`, t("talkTab"), Boolean(open))}
     ${tab("info", `case/${open?.id}/details`, t("details"), Boolean(open))}

@@ -3,7 +3,7 @@ import { html, live, nothing } from "/ui/vendor/lit.min.js";
 import { icon } from "/ui/parts.js";
 import { offered } from "./canned.js";
 import { sign } from "./icons.js";
-import { now, span } from "./time.js";
+import { about, now } from "./time.js";
 
 export const LIMIT = 4_000; // characters in one message
 const NEAR = 500; // from here on the counter shows
@@ -55,7 +55,7 @@ export function composer(desk, does) {
 function replyTo(t, item, given) {
   const channel = t(item.channel);
   if (given?.state !== "open" || !given.closes_at) return t("replyTo", { channel });
-  return t("replyToLeft", { channel, time: span((Date.parse(given.closes_at) - now()) / 1_000) });
+  return t("replyToLeft", { channel, time: about((Date.parse(given.closes_at) - now()) / 1_000) });
 }
 
 function list({ t }, does, { replies, at }) {

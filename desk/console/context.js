@@ -6,10 +6,10 @@ import { moment, pounds, span } from "./time.js";
 
 export function context(desk, does) {
   const { t, open } = desk;
-  if (!open?.ready) return html`<aside class="info" aria-label=${t("context")}></aside>`;
+  if (!open?.ready) return html`<section class="info" aria-label=${t("context")}></section>`;
   const given = open.context;
-  return html`<aside class="info" aria-label=${t("context")} tabindex="0">
-    <section><h3>${t("summary")}</h3><ul class="summary">${given.summary.map((line) => html`<li>${line}</li>`)}</ul></section>
+  return html`<section class="info" aria-label=${t("context")} tabindex="0">
+    <section><h2>${t("summary")}</h2><ul class="summary">${given.summary.map((line) => html`<li>${line}</li>`)}</ul></section>
     ${who(desk, given)}
     ${powers(desk, does)}
     ${given.open.map((one) => dialog(desk, one))}
@@ -18,12 +18,12 @@ export function context(desk, does) {
     ${failures(desk, given)}
     ${approvals(desk, given)}
     ${cases(desk, given)}
-  </aside>`;
+  </section>`;
 }
 
 function who({ t, config: { locale } }, { customer, conversations }) {
   const age = customer.age == null ? "" : t("ago", { time: span(customer.age) });
-  return html`<section><h3>${t("who")}</h3><dl class="facts">
+  return html`<section><h2>${t("who")}</h2><dl class="facts">
     <dt>${t("name")}</dt><dd>${customer.who}</dd>
     <dt>${t("assurance")}</dt><dd>${t(customer.assurance)}${age ? `, ${age}` : ""}</dd>
     ${conversations.length > 1
@@ -37,14 +37,14 @@ function powers(desk, does) {
   const { t, me, open } = desk;
   if (!open.may.write) return nothing;
   const offer = suggestion(desk);
-  return html`<section><h3>${t("act")}</h3><div class="acts">
+  return html`<section><h2>${t("act")}</h2><div class="acts">
     ${offer ? html`<button type="button" class="button" @click=${() => does.offer()}>${t("offerOne", { title: offer.title })}</button>` : nothing}
     ${me.acts.map((act) => html`<button type="button" class="button" @click=${() => does.act(act.id)}>${act.title}</button>`)}
   </div></section>`;
 }
 
 function dialog({ t }, { title, step, question, answers }) {
-  return html`<section><h3>${t("openDialog")}</h3><p><strong>${title}</strong></p><dl class="facts">
+  return html`<section><h2>${t("openDialog")}</h2><p><strong>${title}</strong></p><dl class="facts">
     ${step ? html`<dt>${t("step")}</dt><dd>${step}</dd>` : nothing}
     ${question ? html`<dt>${t("question")}</dt><dd>${question}</dd>` : nothing}
     ${answers.map(({ name, value }) => html`<dt>${name}</dt><dd>${value}</dd>`)}
@@ -53,7 +53,7 @@ function dialog({ t }, { title, step, question, answers }) {
 
 function trail({ t, me, config: { locale } }, given) {
   const title = (intent) => me.dialogs.find((one) => one.id === intent)?.title ?? intent.replaceAll("_", " ");
-  return html`<section><h3>${t("trail")}</h3>${given.trail.length
+  return html`<section><h2>${t("trail")}</h2>${given.trail.length
     ? html`<ol class="trail">${given.trail.map(({ at, intent, text }) => html`<li><span>${intent ? title(intent) : "?"}
         ${text ? html`<span class="fine">“${text}”</span>` : nothing}</span><time datetime=${at}>${moment(at, locale)}</time></li>`)}</ol>`
     : html`<p class="fine">${t("noTrail")}</p>`}</section>`;
@@ -62,7 +62,7 @@ function trail({ t, me, config: { locale } }, given) {
 const STATUS = { done: "done", failed: "effectFailed", unknown: "unknown", intent: "intent" };
 
 function effects({ t, config: { locale } }, given) {
-  return html`<section><h3>${t("effects")}</h3>${given.effects.length
+  return html`<section><h2>${t("effects")}</h2>${given.effects.length
     ? html`<ul class="trail">${given.effects.map(({ at, function: name, title, status, reference, by, reason }) => html`<li><span>${title ?? name}
         <span class=${`tag ${status === "done" ? "good" : status === "intent" ? "" : "hot"}`}>${t(STATUS[status] ?? status)}</span>
         <span class="fine">${[reference, by === "bot" ? t("byBot") : t("by", { name: by }), reason].filter(Boolean).join(", ")}</span></span>
@@ -72,7 +72,7 @@ function effects({ t, config: { locale } }, given) {
 
 function failures({ t, config: { locale } }, { failed }) {
   if (!failed.length) return nothing;
-  return html`<section><h3>${t("attempts")}</h3><ul class="trail">${failed.map(({ at, what }) => html`<li><span>${what}</span>
+  return html`<section><h2>${t("attempts")}</h2><ul class="trail">${failed.map(({ at, what }) => html`<li><span>${what}</span>
     <time datetime=${at}>${moment(at, locale)}</time></li>`)}</ul></section>`;
 }
 
@@ -80,13 +80,13 @@ function approvals({ t, config: { locale } }, given) {
   if (!given.approvals?.length) return nothing;
   const state = (one) => one.state === "waiting" ? t("waitsApproval")
     : t(one.state === "approved" ? "stateApproved" : "stateDeclined", { name: one.decided_by?.name ?? one.decided_by ?? "" });
-  return html`<section><h3>${t("approvals")}</h3><ul class="trail">${given.approvals.map((one) => html`<li>
+  return html`<section><h2>${t("approvals")}</h2><ul class="trail">${given.approvals.map((one) => html`<li>
     <span>${one.title}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}<br><span class="fine">${one.reason}</span></span>
     <span class=${`tag ${one.state === "approved" ? "good" : ""}`}>${one.state === "waiting" ? sign("clock") : nothing}${state(one)}</span></li>`)}</ul></section>`;
 }
 
 function cases({ t, config: { locale } }, given) {
   if (!given.cases.length) return nothing;
-  return html`<section><h3>${t("earlierCases")}</h3><ul class="trail">${given.cases.map(({ reference, reason_label, opened, closed }) => html`<li>
+  return html`<section><h2>${t("earlierCases")}</h2><ul class="trail">${given.cases.map(({ reference, reason_label, opened, closed }) => html`<li>
     <span>${reason_label}<br><span class="fine">${reference}${closed ? "" : `, ${t("stillOpen")}`}</span></span><time datetime=${opened}>${moment(opened, locale)}</time></li>`)}</ul></section>`;
 }

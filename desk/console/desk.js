@@ -187,7 +187,7 @@ class ParleyDesk extends LitElement {
       ${bar(desk, does)}
       ${figures
         ? lead(desk, does)
-        : html`<div class=${`panes showing-${desk.page}`}>${queue(desk, does)}${talk(desk, does)}${context(desk, does)}</div>`}
+        : html`<main class=${`panes showing-${desk.page}`}><h1 class="hidden">${t("desk")}</h1>${queue(desk, does)}${talk(desk, does)}${context(desk, does)}</main>`}
       ${tabs(desk)}
       <p class="toast" role="status">${desk.toast}</p>
       <dialog class="ask" aria-labelledby="ask-title" @cancel=${(event) => {

@@ -7,11 +7,11 @@ const NAMES = { reason: "byReason", channel: "byChannel", tariff: "byTariff" };
 
 export function lead(desk, does) {
   const { t, figures } = desk;
-  if (!figures) return html`<main class="figures" id="talk" aria-busy="true"><h2>${t("figuresTitle")}</h2></main>`;
+  if (!figures) return html`<main class="figures" id="talk" aria-busy="true"><h1>${t("figuresTitle")}</h1></main>`;
   const { groups, now, agents, hours } = figures;
   const all = groups.find((one) => one.by === "all");
   return html`<main class="figures" id="talk" tabindex="-1">
-    <h2>${t("figuresTitle")}</h2>
+    <h1>${t("figuresTitle")}</h1>
     <div class="acts" role="group" aria-label=${t("figuresTitle")}>${RANGES.map(([length, unit, n]) => html`<button type="button" class="button"
       aria-pressed=${String(length === hours)} @click=${() => does.range(length)}>${t(unit, { n })}</button>`)}</div>
     <dl class="tiles">
@@ -45,7 +45,7 @@ function overall(t, all) {
 function table({ t, me }, by, rows) {
   if (!rows.length) return nothing;
   const name = (row) => (by === "reason" ? (me.reasons[row.name] ?? row.name) : by === "channel" ? t(row.name) : row.name || t("none"));
-  return html`<h3 id=${`by-${by}`}>${t(NAMES[by])}</h3>
+  return html`<h2 id=${`by-${by}`}>${t(NAMES[by])}</h2>
     <div class="table" tabindex="0" role="region" aria-labelledby=${`by-${by}`}><table>
       <thead><tr><th scope="col">${t("name")}</th><th scope="col">${t("figHandoffs")}</th><th scope="col">${t("figWait")}</th><th scope="col">${t("figFirst")}</th>
         <th scope="col">${t("figResolution")}</th><th scope="col">${t("figReturned")}</th><th scope="col">${t("figRe")}</th>
@@ -57,7 +57,7 @@ function table({ t, me }, by, rows) {
 
 function approvals({ t, queue, config: { locale } }, does) {
   const waiting = queue.approvals ?? [];
-  return html`<h3>${t("toApprove")}</h3>${waiting.length
+  return html`<h2>${t("toApprove")}</h2>${waiting.length
     ? html`<ul class="approvals">${waiting.map((one) => html`<li><div><p><strong>${one.title}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}</strong></p>
         <p>${one.reason}</p><p class="fine">${t("approvalBy", { name: one.by.name, time: span(since(one.asked_at)) })}</p></div>
         <button type="button" class="button" @click=${() => does.approval(one)}>${t("approve")} / ${t("decline")}</button></li>`)}</ul>`
@@ -65,7 +65,7 @@ function approvals({ t, queue, config: { locale } }, does) {
 }
 
 function team(t, agents) {
-  return html`<h3 id="by-agent">${t("team")}</h3>
+  return html`<h2 id="by-agent">${t("team")}</h2>
     <div class="table" tabindex="0" role="region" aria-labelledby="by-agent"><table>
       <thead><tr><th scope="col">${t("name")}</th><th scope="col">${t("status")}</th><th scope="col">${t("loadHead")}</th>
         <th scope="col">${t("heldToday")}</th><th scope="col">${t("resolvedToday")}</th></tr></thead>

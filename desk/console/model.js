@@ -108,7 +108,7 @@ export class Desk {
     } catch (problem) {
       this.failed(problem);
       // Somebody was faster, or it is not ours any more: what is shown was out of date.
-      if (problem.status === 409 || problem.status === 403) await this.reload();
+      if (problem.status === 409 || problem.status === 403) await this.reload({ quiet: true });
       return undefined;
     }
   }
@@ -170,7 +170,7 @@ export class Desk {
     this.#route();
   }
 
-  async reload() {
+  async reload({ quiet = false } = {}) {
     const { open } = this;
     if (!open) return;
     try {
@@ -178,7 +178,7 @@ export class Desk {
       if (this.open === open) open.fill(answer);
       this.changed();
     } catch (problem) {
-      this.failed(problem);
+      if (!quiet) this.failed(problem);
       if (problem.status === 403 || problem.status === 404) this.leave();
     }
   }
@@ -241,7 +241,7 @@ export class Desk {
   #notified({ kind, case: id, title, text }) {
     const looking = !document.hidden && document.hasFocus() && this.open?.id === id && this.page !== "figures";
     if (kind === "gone") {
-      if (this.open?.id === id) this.reload();
+      if (this.open?.id === id) this.reload({ quiet: true });
       this.say(text || title);
     }
     if (!looking) this.notifier.tell(title, { body: text, conversation: id });

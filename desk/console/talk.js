@@ -8,11 +8,11 @@ import { clock, moment, now, since, span } from "./time.js";
 export function talk(desk, does) {
   const { t, open } = desk;
   if (!open) {
-    return html`<main class="talk" id="talk"><div class="kind">${sign("talk")}<h2>${t("choose")}</h2>
-      <p>${t(desk.prefs.singleKeys ? "chooseMore" : "chooseMouse")}</p></div></main>`;
+    return html`<section class="talk" id="talk" aria-label=${t("talkTab")}><div class="kind">${sign("talk")}<h2>${t("choose")}</h2>
+      <p>${t(desk.prefs.singleKeys ? "chooseMore" : "chooseMouse")}</p></div></section>`;
   }
-  if (!open.ready) return html`<main class="talk" id="talk" aria-busy="true"><p class="kind">${t("loading")}</p></main>`;
-  return html`<main class="talk" id="talk">
+  if (!open.ready) return html`<section class="talk" id="talk" aria-label=${t("talkTab")} aria-busy="true"><p class="kind">${t("loading")}</p></section>`;
+  return html`<section class="talk" id="talk" aria-label=${t("talkTab")}>
     ${head(desk, does)}
     <div class="notices" role="status">${notices(desk)}</div>
     <div class="log" role="log" aria-live="polite" aria-label=${t("log")} tabindex="0" @scroll=${() => does.scrolled()}>
@@ -21,7 +21,7 @@ export function talk(desk, does) {
       <p class="typing-line" aria-hidden=${String(!open.typing)}>${typing(desk)}</p>
     </div>
     ${composer(desk, does)}
-  </main>`;
+  </section>`;
 }
 
 function typing({ t, open }) {

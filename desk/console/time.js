@@ -25,6 +25,11 @@ export function span(seconds) {
   return `${Math.floor(s / 86_400)} days`;
 }
 
+/** The same in whole hours where minutes do not matter. */
+export function about(seconds) {
+  return seconds < 14_400 ? span(seconds) : `${Math.floor(seconds / 3_600)} h`;
+}
+
 export function clock(iso, locale) {
   return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(new Date(iso));
 }

@@ -67,6 +67,7 @@ const ENGLISH = {
   toBot: "Back to bot",
   offer: "Offer",
   details: "Details",
+  panes: "Parts of the desk",
   queueTab: "Queue",
   talkTab: "Conversation",
 

@@ -14,6 +14,7 @@ export function writing(desk, page) {
   /** Puts a text into the box, with the next placeholder marked. */
   async function write(text) {
     draft()[draft().mode] = text;
+    desk.changed();
     await page.drawn();
     const box = page.box;
     page.grow();
@@ -148,7 +149,6 @@ export function writing(desk, page) {
 
     insert(reply) {
       write(filled(draft().reply, reply, desk));
-      desk.changed();
     },
 
     // Files ------------------------------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ class FakeDesk:
     url: str = ""
     listeners: list[Listener] = field(default_factory=list)
     _keys: dict[str, Json] = field(default_factory=dict)
+    _joined: asyncio.Condition = field(default_factory=asyncio.Condition)
     _runner: web.AppRunner | None = None
     _port: int = 0
 
@@ -138,9 +139,10 @@ class FakeDesk:
 
     async def heard(self, agent: str, case: str = "") -> None:
         """Wait until this agent listens (to this case)."""
-        async with asyncio.timeout(8):
-            while not any(one.agent == agent and one.case == case for one in self.listeners):
-                await asyncio.sleep(0.02)
+        async with asyncio.timeout(8), self._joined:
+            await self._joined.wait_for(
+                lambda: any(one.agent == agent and one.case == case for one in self.listeners)
+            )
 
     def posted(self, what: str) -> list[Any]:
         """The bodies that came to paths which end so."""
@@ -221,7 +223,7 @@ class FakeDesk:
         return web.Response(text=text, content_type="text/html", headers=page_headers())
 
     async def _login(self, request: web.Request) -> web.Response:
-        response = web.HTTPFound("/desk")
+        response = web.Response(status=302, headers={"Location": "/desk"})
         agent = request.query.get("as", "priya")
         response.set_cookie("parley_desk", agent, httponly=True, samesite="Lax", path="/desk")
         self.signed_out = False
@@ -232,6 +234,8 @@ class FakeDesk:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         self.listeners.append(listener)
+        async with self._joined:
+            self._joined.notify_all()
         listener.events.put_nowait(("hello", {"now": ago(0)}))
         listener.events.put_nowait(("queue", self._queue(listener.agent)))
         try:
@@ -258,7 +262,7 @@ class FakeDesk:
                 return _json(self._figures())
             case ["cases", case] if case in self.cases:
                 if self.cases[case]["item"]["state"] == "held" and not self._item(case, agent)["mine"]:
-                    return _json({"error": {"code": "Forbidden", "message": "Tom Reed has this conversation."}}, 403)
+                    return _json({"error": {"code": "Forbidden", "message": "A colleague has this conversation."}}, 403)
                 held = self.cases[case]
                 lines = [self._seen(one, agent) for one in held["lines"]]
                 return _json({**self._case(case, agent), "lines": lines, "more": held["more"]})
