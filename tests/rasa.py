@@ -22,6 +22,7 @@ import psutil
 import pytest
 from aiohttp import web
 
+from bot.settings import RasaSettings
 from nlu.rasa.errors import NoPython310
 from nlu.rasa.fake import FakeRasa
 from nlu.rasa.python310 import find_python
@@ -132,3 +133,8 @@ def real() -> RealRasa:
     if not _shared().running:
         _shared().start()
     return _shared()
+
+
+def settings(url: str) -> RasaSettings:
+    """Generous: what is tested is what it reads, not how fast a busy machine is."""
+    return RasaSettings(url=url, timeout=4.0)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot.model import Control, Parse
 from bot.ports import Recogniser, Tended
-from bot.settings import NluSettings, RasaSettings
+from bot.settings import NluSettings
 from nlu import build
 from nlu.rasa.fake import FakeRasa
 from tests import rasa
@@ -85,8 +85,7 @@ def recogniser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     cache = tmp_path_factory.getbasetemp() / "nlu-cache"
 
     def made(backend: Any, url: str) -> Recogniser:
-        # Generous: what is measured here is what is read, not how fast on a busy machine.
-        given = NluSettings(backend=backend, rasa=RasaSettings(url=url, timeout=4.0))
+        given = NluSettings(backend=backend, rasa=rasa.settings(url))
         return build([NLU], cache, lambda: date(2026, 11, 22), given=given)
 
     async def opened(stack: AsyncExitStack) -> Recogniser:
