@@ -32,7 +32,7 @@ const words = (element, text) => {
   }
 };
 
-const line = (chat, one, at, place) => {
+const line = (chat, one, at) => {
   const row = make("li", one.mine ? "line mine" : "line theirs");
   const bubble = make("div", "bubble");
   const said = make("p", "said");
@@ -65,8 +65,7 @@ const line = (chat, one, at, place) => {
     press.addEventListener("click", () => act(chat, "press", { at, button }));
     buttons.append(press);
   });
-  if (buttons.childElementCount && place === "private") row.append(buttons);
-  else if (buttons.childElementCount) row.append(buttons);
+  if (buttons.childElementCount) row.append(buttons);
   return row;
 };
 
@@ -151,8 +150,8 @@ const draw = (chat, brand) => {
   const now = JSON.stringify([chat.lines, chat.public]);
   if (now === one.drawn) return;
   one.drawn = now;
-  one.log.replaceChildren(...chat.lines.map((said, at) => line(chat.name, said, at, "private")));
-  one.square.replaceChildren(...chat.public.map((said, at) => line(chat.name, said, at, "public")));
+  one.log.replaceChildren(...chat.lines.map((said, at) => line(chat.name, said, at)));
+  one.square.replaceChildren(...chat.public.map((said, at) => line(chat.name, said, at)));
   const at = chat.lines.length - 1;
   const replies = at < 0 ? [] : chat.lines[at].replies;
   one.replies.replaceChildren(
