@@ -9,7 +9,7 @@ import msgspec
 
 from bot.model import Control, File, Inbound, Outbound
 from bot.script.cases import title
-from bot.script.frame import Frame, awaited
+from bot.script.frame import awaited, waits_for_person
 
 if TYPE_CHECKING:
     from bot.conversation import Conversation
@@ -27,6 +27,10 @@ async def agent(conversation: Conversation, inbound: Inbound) -> None:
         _join(conversation, name)
     elif act in ("return", "resolve"):
         await _back[str(data.get("how", "resume"))](conversation, inbound, name)
+    elif act == "tell" and scope.claim.party == "bot":
+        # A receipt that came in after the person had left: the customer is owed it all the same.
+        said = scope.text(str(data["text"]), **dict(data.get("values", {})))
+        scope.put(Outbound(said, purpose="proactive", author="system"))
     elif scope.claim.party != "agent":
         scope.audit("agent.late", inbound.key, act=act)
     elif act == "say":
@@ -138,12 +142,6 @@ def _given_back(conversation: Conversation, inbound: Inbound, name: str, text: s
         scope.put(Outbound(scope.text(text, name=name), author="system"))
     status = "returned" if data["act"] == "return" else "resolved"
     settle_waits(conversation, {"status": status, "by": name, "note": str(data.get("note", ""))})
-
-
-def waits_for_person(frame: Frame) -> bool:
-    """Whether this frame is parked with a hand-over."""
-    entry = awaited(frame)
-    return bool(entry) and entry["s"] == "w" and "ref" in entry
 
 
 def settle_waits(conversation: Conversation, outcome: dict[str, Any]) -> None:

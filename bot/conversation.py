@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.agents import agent, beside, lent_is_over, never_mind, waits_for_person
+from bot.agents import agent, beside, lent_is_over, never_mind
 from bot.arrivals import signal, timer
 from bot.bridge import Stack
 from bot.model import Assurance, Control, Inbound, Parse
-from bot.routing import MAX_STACKS, Known, Thresholds, fresh, waiting
+from bot.routing import Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, yes_no
 from bot.script.catalogue import parameters
+from bot.script.frame import waits_for_person
 from bot.script.scope import Decision, Feed, Waiting
 from bot.stacks import Stacks
 
@@ -192,7 +193,7 @@ class Conversation(Stacks):
         scope = self.scope
         self._traced(decision)
         kind = decision.kind
-        if kind == "start" and len(self.stacks) >= MAX_STACKS and not self.lies_open(decision.dialog):
+        if kind == "start" and not self.lies_open(decision.dialog) and not self.make_room():
             kind = "full"
         if kind not in ("unknown", "clarify", "stale", "waiting"):
             self.lost = 0
@@ -208,8 +209,11 @@ class Conversation(Stacks):
         elif kind == "stop":
             if self.stacks and waits_for_person(self.stacks[-1][0].state):
                 await never_mind(self)
-            elif self.stacks:
+            elif any(self.worth_keeping(stack) for stack in self.stacks):
                 await self._begin("stop", {})
+            elif self.stacks:
+                self.drop_all()
+                scope.tell("stop.done")
             else:
                 scope.tell("host.nothing-to-stop")
         elif kind in ("clarify", "unknown"):

@@ -12,6 +12,9 @@ from bot.script.scope import Decision, Waiting
 MAX_STACKS = 3
 """How many things may lie open at once: one, and two interruptions."""
 
+UNANSWERED = frozenset({"login", "step_up", "do", "once"})
+"""Waits that no message can answer: another wish need not be as sure as one that leaves a question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -60,13 +63,12 @@ def waiting(
     if parse.intent in ("human", "stop") and (parse.backend == "rules" or parse.confidence >= t.interrupt):
         return Decision("human" if parse.intent == "human" else "stop")
     dialog = known.by_intent.get(parse.intent)
-    if dialog is not None and waits.digress and parse.confidence >= t.interrupt and parse.intent not in _SMALL_TALK:
+    enough = t.start if waits.verb in UNANSWERED else t.interrupt
+    if dialog is not None and waits.digress and parse.confidence >= enough and parse.intent not in _SMALL_TALK:
         if known.open and dialog == known.open[0]:
             return Decision("answer") if match is not None else _same(waits, parse, known, args)
         if dialog in known.open:
             return Decision("go_back", dialog=dialog)
-        if known.stacks >= MAX_STACKS:
-            return Decision("full")
         return Decision("start", dialog=dialog, args=args(dialog, parse))
     if match is not None:
         return Decision("answer")

@@ -7,9 +7,10 @@ from typing import Any
 
 from bot.bridge import Bridge, Stack
 from bot.model import Inbound, Outbound
+from bot.routing import MAX_STACKS
 from bot.script.answers import fold, yes_no
 from bot.script.cases import leave_effects, title
-from bot.script.frame import Frame, answers, awaited, stop_waiting
+from bot.script.frame import Frame, answers, awaited, effects_done, stop_waiting, waits_for_person
 from bot.script.scope import Decision, Scope
 
 
@@ -140,6 +141,27 @@ class Stacks:
         again = scope.offer("host.start_again", root.id, args, guesses)
         scope.put(Outbound(said, choices=(again,)))
         return True
+
+    def make_room(self) -> bool:
+        """See that one more dialog may be opened on top: a "stop here?" that was not answered goes, and of three that
+        lie open the oldest is put aside, unless it has begun to change something or waits for a person."""
+        if self.stacks and self.stacks[-1][-1].id == "stop":
+            self.drop(self.stacks[-1])
+        if len(self.stacks) < MAX_STACKS:
+            return True
+        for stack in self.stacks:
+            if not self._must_stay(stack):
+                self.drop(stack)
+                self.scope.tell("host.put-aside", title=title(self.scope, stack[-1].id))
+                return True
+        return False
+
+    def _must_stay(self, stack: Stack) -> bool:
+        return any(not self.bridge.is_script(i.id) or effects_done(i.state) or waits_for_person(i.state) for i in stack)
+
+    def worth_keeping(self, stack: Stack) -> bool:
+        """Whether the customer would lose something with it: an answer given, or something begun."""
+        return any(not self.bridge.is_script(i.id) or effects_done(i.state) or answers(i.state) for i in stack)
 
     def drop_all(self) -> None:
         for stack in list(self.stacks):

@@ -57,6 +57,12 @@ def awaited(frame: Frame) -> Any:
     return frame["j"].get(name) if name else None
 
 
+def waits_for_person(frame: Frame) -> bool:
+    """Whether this frame is parked with a hand-over."""
+    entry = awaited(frame)
+    return bool(entry) and entry["s"] == "w" and "ref" in entry
+
+
 def effects_done(frame: Frame) -> bool:
     """Whether this run has begun or done an effect."""
     return any(isinstance(e, dict) and "key" in e for e in frame["j"].values())

@@ -35,20 +35,23 @@ async def gate(run: Drive) -> Step | None:
     if entry is None:
         if not await _may_ask(run):
             return _ended_unasked(run)
-        _ask_to_sign_in(run)
+        _ask_to_sign_in(run, "host.sign-in")
         return Waits()
     if entry["s"] == "d":
         del run.journal[GATE]
         stop_waiting(frame)
         return _not_signed_in(run, str(entry["r"].get("status", "")))
+    text = "host.sign-in-again"
     if run.feed is not None:
         run.feed = None
         decision = await scope.route(Waiting("login", True, 0), None)
         if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
             scope.decision = decision
             return Waits()
+        if scope.parse is not None and scope.parse.intent == "":
+            text = "host.sign-in-unclear"
     if await _may_ask(run):
-        _ask_to_sign_in(run, again=True)
+        _ask_to_sign_in(run, text)
     else:
         scope.tell("host.sign-in-too-many")
     return Waits()
@@ -97,7 +100,7 @@ def _end_login(run: Drive, entry: dict[str, Any]) -> None:
     del run.journal[GATE]
 
 
-def _ask_to_sign_in(run: Drive, *, again: bool = False) -> None:
+def _ask_to_sign_in(run: Drive, text: str) -> None:
     scope = run.scope
     op = op_id(run.frame, GATE)
     begun = scope.host.login.begin(
@@ -112,7 +115,6 @@ def _ask_to_sign_in(run: Drive, *, again: bool = False) -> None:
     run.journal[GATE] = {"s": "w", "txn": begun.transaction}
     wait_for(run.frame, GATE)
     scope.timer(op, scope.now + scope.host.limits.login)
-    text = "host.sign-in-again" if again else "host.sign-in"
     button = Link(begun.transaction, scope.text("host.sign-in", "button"), "link")
     scope.put(Outbound(scope.text(text), link=button, op=op))
 

@@ -15,7 +15,8 @@ host-file = Thank you. I can't read files myself, but I have kept it here for a 
 
 host-start-again = Start again
 host-expired = Earlier we were in the middle of { $title }. That was a while ago, so I closed it and changed nothing.
-host-one-at-a-time = Let's finish one of these first, then I'll get to that.
+host-one-at-a-time = Let's finish one of these first. Then tell me that again.
+host-put-aside = I've put this aside: { $title }. Just ask when you want to go on with it.
 host-too-fast = One at a time, please. I have kept all your messages, but I only answer a few of them a minute.
 host-button-stale = That button is from earlier and no longer works.
 host-nothing-to-stop = There's nothing going on to stop. What can I do for you?
@@ -25,6 +26,7 @@ host-nothing-to-stop = There's nothing going on to stop. What can I do for you?
 host-sign-in = To look at your account I need to know it's you. Please sign in on our secure page.
     .button = Sign in
 host-sign-in-again = Please sign in on our secure page first, then I'll carry on here.
+host-sign-in-unclear = I didn't get that. To go on, please sign in on our secure page. You can also say “stop”, or ask for a person.
 host-linked = Thanks, you're signed in: account ending { $ending }. Not you? Reply “unlink”.
 host-other-customer = You've signed in as somebody else than before, so I'm starting this again for this account.
 host-sign-in-retry = Try again
@@ -85,6 +87,7 @@ host-desk-still = Still waiting, and your place is kept. { $high ->
    *[other] It now takes { $low } to { $high } minutes. I'll tell you as soon as somebody joins.
  }
 host-desk-gone = Everybody has had to leave, so nobody will answer in the next minutes. Your place is kept, and a colleague will answer you in this chat. If it can't wait, call { $brand-phone }, { $brand-hours }.
+host-desk-abandoned = I haven't heard from you for a while, so I've taken you out of the queue. Ask for a person whenever you need one; your reference is { $reference }.
 host-desk-kept = Thanks, I've kept that for them.
 host-desk-withdrawn = All right, I've told them you no longer need anybody. Just ask if you change your mind.
 host-desk-done-goodwill = A credit of { $amount } is on your account, reference { $reference }.
@@ -94,3 +97,20 @@ host-desk-done-callback-at = We'll call you back ({ $at }), reference { $referen
 host-desk-offer = { $name } suggests doing this here: { $title }.
     .offer = Start
 host-desk-offer-over = That's finished. You're with the person you were talking to.
+
+## Why somebody is handed over, as agents read it
+
+desk-reason-asked = Asked for a person
+desk-reason-misunderstood = Not understood
+desk-reason-backend-down = Our systems were down
+desk-reason-danger = Danger or distress
+desk-reason-bereavement = Bereavement
+desk-reason-cannot-pay = Money trouble
+desk-reason-complaint = Complaint
+desk-reason-dispute-charge = Disputes a charge
+desk-reason-fault = Fault
+desk-reason-pay-bill = Wants to pay a bill
+desk-reason-effect-unknown = Unclear whether something was done
+desk-reason-effect-unsettled = Left before something was settled
+desk-reason-poison-message = A message could not be handled
+desk-reason-debit-locked = Direct Debit is locked
