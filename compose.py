@@ -44,8 +44,9 @@ from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from channels import Pushed, hints_of, pushed
+from desks import desk_of
 from dialogs.services import Files, Receipts
-from signin import Proof, auth_of, demo_idp
+from signin import Proof, auth_of, demo_idp, listens
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -122,6 +123,7 @@ async def _built(
     hints: dict[str, Hint] = {}
     auth = auth_of(made, store, secrets, proof, hints)
     offered = services(made, store)
+    handoff = assembly.handoff_of(made)
     host, bridge = assembly.engine(
         made,
         store=store,
@@ -130,6 +132,7 @@ async def _built(
         identity=auth.identity,
         login=auth.login,
         secret=secrets[0],
+        handoff=handoff,
     )
     downloads = _downloads(made, store, auth.identity, offered, proof)
     chat = _webchat(made, store, secrets[0], auth, recogniser, downloads, drain, dev=dev)
@@ -145,6 +148,18 @@ async def _built(
         unlinks=auth.login,
     )
     hints.update(hints_of(push))
+    channels: dict[str, Channel] = {"webchat": WebchatChannel(), **{name: one.channel for name, one in push.items()}}
+    desk = desk_of(
+        made,
+        handoff,
+        store=store,
+        identity=auth.identity,
+        recogniser=recogniser,
+        channels=channels,
+        drain=drain,
+        secret=secrets[0],
+        listens=listens(settings),
+    )
     traces = Traces() if dev else None
     subapps = []
     if settings.identity.demo:
@@ -159,6 +174,7 @@ async def _built(
             *(route for one in push.values() for route in one.routes()),
             *auth.routes(),
             *downloads.routes(),
+            *(desk.routes() if desk is not None else []),
             *web.static_routes(settings.brand_folder),
             *(_dev(made, store, traces) if traces is not None else []),
         ],
@@ -172,6 +188,8 @@ async def _built(
     app.middlewares.append(one_host(settings.public_url))
     app.middlewares.append(_paced_pages(settings, store, secrets[0]))
     workers = {**_workers(host, bridge, auth, made, push, traces), **behind}
+    if desk is not None:
+        workers.update(desk.workers())
     return Site(app, host, process, workers, welcome, push, reads)
 
 

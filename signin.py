@@ -14,6 +14,7 @@ from bot.model import Address
 from bot.ports import Store
 from bot.secret import derive
 from bot.settings import Settings
+from desks import DEMO_AGENTS, demo_client
 
 if TYPE_CHECKING:
     from aiohttp.web import Request
@@ -69,13 +70,14 @@ def _providers(settings: Settings, secret: bytes) -> list[ProviderSettings]:
                 label=f"{settings.brand.name} (demo sign-in)",
                 acr_values=(),
                 # This server calls itself by the address it listens on; the public one may lead through a tunnel.
-                back_channel=f"http://{_listens(settings)}:{settings.server.port}/idp",
+                back_channel=f"http://{listens(settings)}:{settings.server.port}/idp",
             )
         )
     return found
 
 
-def _listens(settings: Settings) -> str:
+def listens(settings: Settings) -> str:
+    """The address this server answers itself at."""
     return "127.0.0.1" if settings.server.host in ("0.0.0.0", "::", "localhost") else settings.server.host
 
 
@@ -85,8 +87,8 @@ def demo_idp(made: Parts, personas: list[dict[str, str]], secret: bytes) -> Demo
     client = DemoClient("parley", derive(secret, "demo-idp").hex(), (f"{at}/link/callback/demo",), (f"{at}/chat",))
     return DemoIdp(
         issuer=f"{at}/idp",
-        clients=[client],
-        personas=personas,
+        clients=[client, demo_client(made.settings, secret)],
+        personas=[*personas, *DEMO_AGENTS],
         clock=made.clock,
         folder=made.settings.data_folder / "demo-idp",
         brand=made.settings.brand_view,

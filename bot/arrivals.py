@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.agents import settle_waits
 from bot.bridge import Stack
 from bot.model import Inbound, Outbound
 from bot.script.frame import Frame, awaited, stop_waiting
@@ -22,6 +23,10 @@ async def signal(conversation: Conversation, inbound: Inbound) -> None:
         scope.trace["route"] = "notice"
         values = dict(inbound.data.get("values", {}))
         scope.put(Outbound(scope.text(str(inbound.data["notice"]), **values), purpose="proactive"))
+        if "ends" in inbound.data:
+            settle_waits(conversation, {"status": "returned", "by": "", "note": str(inbound.data["ends"])})
+            if scope.claim.party == "bot":
+                await conversation.drive()
         return
     if "again" in inbound.data:
         await _fresh_link(conversation, found)

@@ -126,7 +126,7 @@ def _explain(
     return "\n  ".join(["", *said]) if len(said) > 1 else said[0]
 
 
-_FACTORIES = {("desk", "handoff"), ("desk", "acts"), ("desk", "tariff"), ("nlu", "recogniser")}
+_FACTORIES = {("desk", "handoff"), ("desk", "acts"), ("nlu", "recogniser")}
 
 
 def _what(problem: Any, loc: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from backends.demo.agent_acts import DemoAgentActs
 from backends.demo.bills import DemoBilling
 from backends.demo.customers import DemoAccounts, DemoPayg
 from backends.demo.database import Database
@@ -40,6 +41,7 @@ class DemoBackend:
         self.payg = DemoPayg(database, self.failures)
         self.billing = DemoBilling(database, self.failures, clock, payee)
         self.direct_debits = DemoDirectDebits(database, self.failures, clock, payee)
+        self.agent_acts = DemoAgentActs(database, self.failures, clock)
 
     async def open_file(self, ref: str, customer: str) -> bytes:
         """The bytes behind a `File`; raises `NoSuchFile`, also for another customer's."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backends.demo.agent_acts import DemoAgentActs
 from backends.demo.backend import DemoBackend, build
 from backends.demo.bills import DemoBilling
 from backends.demo.customers import DemoAccounts, DemoPayg
@@ -56,6 +57,11 @@ def accounts(settings: Mapping[str, Any], clock: Clock) -> DemoAccounts:
 def payg(settings: Mapping[str, Any], clock: Clock) -> DemoPayg:
     """For `Payg`."""
     return shared(settings, clock).payg
+
+
+def agent_acts(settings: Mapping[str, Any], clock: Clock) -> DemoAgentActs:
+    """For `desk.acts`."""
+    return shared(settings, clock).agent_acts
 
 
 def personas(settings: Mapping[str, Any], clock: Clock) -> tuple[Persona, ...]:

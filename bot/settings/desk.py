@@ -72,6 +72,5 @@ class DeskSettings(Section):
     csat: bool = True
     goodwill: dict[Literal["agent", "lead"], Annotated[int, Field(ge=0)]] = {"agent": 1000, "lead": 5000}
     acts: Factory | Literal[""] = ""
-    tariff: Factory | Literal[""] = ""
     upload: Annotated[int, Field(gt=0)] = 5_000_000
     external: DeskExternal = DeskExternal()

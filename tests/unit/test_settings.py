@@ -19,10 +19,9 @@ from bot.settings import HOME, Settings
 
 CONFIG = HOME / "config.yml"
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat")
 DEMO = {
     "brand.folder", "services", "backends", "identity.demo", "identity.personas",
-    *(f"desk.{name}" for name in ("handoff", "bank_holidays", "skills", *(f"hours.{day}" for day in DAYS))),
+    "desk.handoff", "desk.acts", "desk.bank_holidays", "desk.skills",
 }  # fmt: skip
 """What the demo brand sets otherwise than the default."""
 

@@ -1,0 +1,274 @@
+"""What agents may do by themselves: a goodwill credit, a ticket, a call back. Each once, with reason and record.
+
+An act is saved before its call, as an effect is; "done" is only what the brand's system reads back; what stays unknown
+is read back later by the desk's worker and never blindly repeated. Above somebody's limit a lead decides, never on
+their own wish. Amounts are pence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+from bot.audit import audit_row
+from bot.errors import Conflict, DomainError, ParleyError
+from bot.model import Inbound
+from bot.observe import logger
+from bot.ports import Clock, Sql, Store
+from bot.settings import DeskSettings
+from desk.errors import Changed, Gone, NotAllowed
+from desk.staff import Agent
+from desk.times import iso_or_none
+
+log = logger("parley.desk")
+
+DEADLINE = 8.0
+"""Seconds one call of the brand's system may take."""
+AGAIN = (10.0, 30.0, 120.0, 600.0, 3600.0)
+"""Seconds between read-backs of an act whose outcome is unknown."""
+
+KINDS = ("goodwill", "ticket", "callback")
+
+_ASK = (
+    "INSERT INTO desk_act (id, item, conversation, person, agent, act, amount, wanted_at, text, reason, status, held,"
+    " asked_at) VALUES (:id, :item, :conversation, :person, :agent, :act, :amount, :wanted, :text, :reason, :status,"
+    " :held, :at) ON CONFLICT (id) DO NOTHING"
+)
+_GET = "SELECT t.*, p.customer_ref FROM desk_act t LEFT JOIN person p ON p.id = t.person WHERE t.id = :id"
+_DUE = "SELECT id FROM desk_act WHERE status IN ('intent', 'unknown') AND held <= :now ORDER BY held LIMIT 20"
+_SETTLE = (
+    "UPDATE desk_act SET status = :status, reference = :reference, settled_at = :at, held = NULL"
+    " WHERE id = :id AND status IN ('intent', 'unknown')"
+)
+_LATER = (
+    "UPDATE desk_act SET status = 'unknown', tries = tries + 1, held = :held"
+    " WHERE id = :id AND status IN ('intent', 'unknown')"
+)
+_DECIDE = (
+    "UPDATE desk_act SET status = :status, decided_by = :by, decided_why = :why, decided_at = :at, held = :held"
+    " WHERE id = :id AND status = 'asked'"
+)
+
+
+class BrandActs(Protocol):
+    """The brand's systems, as agents act on them. Both raise `Temporary` when they do not answer."""
+
+    async def do(self, *, act: str, customer: str | None, amount: int, text: str, at: str, key: str) -> str:
+        """Do it once for this key; returns its reference. Raises a `DomainError` where the brand says no."""
+        ...
+
+    async def done(self, *, key: str) -> str | None:
+        """The reference if it was done under this key."""
+        ...
+
+    async def tariff(self, *, customer: str) -> str | None:
+        """What kind of contract the customer has, for the figures alone."""
+        ...
+
+
+class OwnActs:
+    """Tickets and calls that the desk keeps itself, where the brand has no system for them; no credit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def do(self, *, act: str, customer: str | None, amount: int, text: str, at: str, key: str) -> str:
+        """The row in the desk's own table is the ticket."""
+        return own_reference(act, key)
+
+    async def done(self, *, key: str) -> str | None:
+        """It was, with its row."""
+        rows = await self._store.query("SELECT act FROM desk_act WHERE id = :id", id=key)
+        return own_reference(rows[0]["act"], key) if rows else None
+
+    async def tariff(self, *, customer: str) -> str | None:
+        """Not known."""
+        return None
+
+
+def own_reference(act: str, key: str) -> str:
+    """A reference made from the key."""
+    made = base64.b32encode(sha256(key.encode()).digest()[:5]).decode()[:7]
+    return f"{'TK' if act == 'ticket' else 'CB'}-{made}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an agent wants done."""
+
+    act: str
+    reason: str
+    amount: int | None = None
+    text: str = ""
+    at: str = ""
+
+
+class Acts:
+    """Asks, decides, does and reads back."""
+
+    def __init__(self, store: Store, clock: Clock, settings: DeskSettings, brand: BrandActs, *, credits: bool) -> None:
+        self._store, self._clock, self._settings, self.brand = store, clock, settings, brand
+        self.kinds = KINDS if credits else KINDS[1:]
+
+    def limit(self, act: str, role: str) -> int | None:
+        """How much somebody may give alone, in pence."""
+        return self._settings.goodwill.get("lead" if role == "lead" else "agent", 0) if act == "goodwill" else None
+
+    async def ask(self, row: Mapping[str, Any], me: Agent, key: str, wish: Wish) -> dict[str, Any]:
+        """Do it, or have a lead decide. Raises `NotAllowed` where it cannot be done at all."""
+        if wish.act not in self.kinds:
+            raise NotAllowed("There is no such act here.")
+        if wish.act == "goodwill" and row.get("customer_ref") is None:
+            raise NotAllowed("The customer has not signed in, so there is no account to credit.")
+        limit, now = self.limit(wish.act, me.role), self._clock.now()
+        above = limit is not None and (wish.amount or 0) > limit
+        id = f"{me.id}:{key}"
+        values = {
+            "id": id,
+            "item": row["id"],
+            "conversation": row["conversation"],
+            "person": row["person"] or row.get("known"),
+            "agent": me.id,
+            "act": wish.act,
+            "amount": wish.amount,
+            "wanted": wish.at or None,
+            "text": wish.text,
+            "reason": wish.reason,
+            "status": "asked" if above else "intent",
+            "held": None if above else now.timestamp() + DEADLINE + 2,
+            "at": now.timestamp(),
+        }
+        asked = self._audit("asked" if above else "begun", values, me.id, now, amount=wish.amount or 0)
+        await self._store.change([Sql(_ASK, values), _touch(row["id"]), asked])
+        kept = await self._get(id)
+        if kept["status"] == "intent":
+            await self._do(kept)
+        return await self._get(id)
+
+    async def decide(self, id: str, me: Agent, *, approve: bool, why: str) -> dict[str, Any]:
+        """A lead decides what somebody else asked for. Raises `NotAllowed`, `Changed`."""
+        kept, now = await self._get(id), self._clock.now()
+        if not me.lead:
+            raise NotAllowed("A lead decides.")
+        if kept["agent"] == me.id:
+            raise NotAllowed("Nobody approves their own wish.")
+        values = {
+            "id": id,
+            "status": "intent" if approve else "declined",
+            "by": me.id,
+            "why": why,
+            "at": now.timestamp(),
+            "held": now.timestamp() + DEADLINE + 2 if approve else None,
+        }
+        told = self._audit("approved" if approve else "declined", kept, me.id, now, amount=kept["amount"] or 0)
+        try:
+            await self._store.change([Sql(_DECIDE, values, rows=1), _touch(kept["item"]), told])
+        except Conflict:
+            raise Changed from None
+        if approve:
+            await self._do(await self._get(id))
+        return await self._get(id)
+
+    async def sweep(self) -> int:
+        """Read back what is not settled; returns how many were looked at."""
+        due = await self._store.query(_DUE, now=self._clock.now().timestamp())
+        for row in due:
+            await self._settle(await self._get(row["id"]))
+        return len(due)
+
+    async def _do(self, kept: Mapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self.brand.do(
+                    act=kept["act"],
+                    customer=kept["customer_ref"],
+                    amount=kept["amount"] or 0,
+                    text=kept["text"],
+                    at=kept["wanted_at"] or "",
+                    key=kept["id"],
+                )
+        except DomainError as refused:
+            await self._settled(kept, "refused", str(refused)[:120])
+            return
+        except (ParleyError, TimeoutError, OSError) as error:
+            log.warning("act uncertain", act=kept["act"], error=type(error).__name__)
+        await self._settle(kept)
+
+    async def _settle(self, kept: Mapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                reference = await self.brand.done(key=kept["id"])
+        except (ParleyError, TimeoutError, OSError):
+            reference = None
+        if reference is not None:
+            await self._settled(kept, "done", reference)
+            return
+        held = self._clock.now().timestamp() + AGAIN[min(kept["tries"], len(AGAIN) - 1)]
+        await self._store.change([Sql(_LATER, {"id": kept["id"], "held": held}), _touch(kept["item"])])
+
+    async def _settled(self, kept: Mapping[str, Any], status: str, reference: str) -> None:
+        now = self._clock.now()
+        values = {"id": kept["id"], "status": status, "reference": reference, "at": now.timestamp()}
+        record = self._audit(status, kept, kept["agent"], now, amount=kept["amount"] or 0)
+        told = [self._receipt(kept, reference, now)] if status == "done" else []
+        try:
+            await self._store.change([Sql(_SETTLE, values, rows=1), _touch(kept["item"]), record], told)
+        except Conflict:
+            log.info("act settled by another", act=kept["act"])
+
+    def _receipt(self, kept: Mapping[str, Any], reference: str, now: datetime) -> Inbound:
+        values: dict[str, Any] = {"reference": reference, "at": kept["wanted_at"] or ""}
+        if kept["amount"] is not None:
+            values["amount"] = f"£{kept['amount'] / 100:.2f}"
+        return Inbound(
+            key=f"desk-act:{kept['id']}",
+            kind="agent",
+            at=now,
+            conversation=kept["conversation"],
+            data={"act": "tell", "name": "", "text": f"host.desk-done-{kept['act']}", "values": values},
+        )
+
+    async def _get(self, id: str) -> dict[str, Any]:
+        found = await self._store.query(_GET, id=id)
+        if not found:
+            raise Gone("There is no such wish.")
+        return found[0]
+
+    def _audit(self, what: str, kept: Mapping[str, Any], by: str, now: datetime, *, amount: int) -> Sql:
+        return audit_row(
+            what=f"desk.act_{what}",
+            at=now,
+            conversation=kept["conversation"],
+            person=kept["person"],
+            subject=kept["id"],
+            detail={"act": kept["act"], "agent": by, "amount": amount},
+        )
+
+
+def approval_shape(row: Mapping[str, Any], agents: Mapping[str, Agent]) -> dict[str, Any]:
+    """A wish as the console shows it."""
+    asked = agents.get(row["agent"])
+    decided = agents.get(row["decided_by"] or "")
+    status = row["status"]
+    return {
+        "id": row["id"],
+        "case": row["item"],
+        "act": row["act"],
+        "amount": row["amount"],
+        "reason": row["reason"],
+        "text": row["text"],
+        "by": {"id": row["agent"], "name": asked.name if asked else "A colleague"},
+        "asked_at": iso_or_none(row["asked_at"]),
+        "state": {"asked": "waiting", "declined": "declined"}.get(status, "approved"),
+        "decided_by": decided.name if decided else None,
+        "why": row["decided_why"] or "",
+    }
+
+
+def _touch(item: str) -> Sql:
+    return Sql("UPDATE desk_item SET version = version + 1 WHERE id = :id", {"id": item})

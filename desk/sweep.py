@@ -1,0 +1,179 @@
+"""What the desk does by the clock: who is there, offers, reassignment, waking, words to whoever waits, giving up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.audit import audit_row
+from bot.errors import Conflict
+from bot.model import Inbound
+from bot.observe.metrics import DESK_AGENTS, DESK_WAITING
+from bot.ports import Clock, Sql, Store
+from desk import rows
+from desk.acts import Acts
+from desk.board import Board, read_board, waits_of
+from desk.builtin import BuiltInDesk
+from desk.presence import Wait, look
+from desk.routing import Free, offers
+from desk.staff import Agent, Staff
+
+_LAST_CUSTOMER = "SELECT max(e.at) AS at FROM entry e WHERE e.conversation = :id AND e.side = 'customer'"
+_LAST_AGENT = "SELECT max(e.at) AS at FROM entry e WHERE e.conversation = :id AND e.side = 'agent'"
+_OFFER = (
+    "UPDATE desk_item SET offered_to = :agent, offered_at = :at, version = version + 1"
+    " WHERE id = :id AND state = 'waiting' AND offered_to IS NULL"
+)
+_UNOFFER = (
+    "UPDATE desk_item SET offered_to = NULL, offered_at = NULL, version = version + 1"
+    " WHERE id = :id AND state = 'waiting' AND offered_to = :agent"
+)
+_TOLD = (
+    "UPDATE desk_item SET told = :told, told_at = :at WHERE id = :id AND state = 'waiting'"
+    " AND (told_at IS NULL OR told_at <= :before)"
+)
+_GIVE_UP = (
+    "UPDATE desk_item SET state = 'ended', ended_why = 'abandoned', ended_at = :at, version = version + 1"
+    " WHERE id = :id AND state = 'waiting' AND live = 1"
+)
+_TARIFF = (
+    "SELECT i.id, p.customer_ref FROM desk_item i JOIN conversation c ON c.id = i.conversation"
+    " JOIN person p ON p.id = coalesce(i.person, c.person) WHERE i.tariff IS NULL AND i.opened_at > :since LIMIT 20"
+)
+
+
+class Sweep:
+    """One round is `once`; several processes may do it: every step is compared and set."""
+
+    def __init__(self, store: Store, clock: Clock, handoff: BuiltInDesk, staff: Staff, acts: Acts) -> None:
+        self._store, self._clock, self._handoff, self._staff, self._acts = store, clock, handoff, staff, acts
+        self._settings = handoff.settings
+
+    async def once(self) -> None:
+        """Look, and do what is due."""
+        now = self._clock.now()
+        self._handoff.seen = await look(self._store, now, self._settings.offline)
+        board = await read_board(self._store, self._clock)
+        free = [self._free(one, now) for one in board.agents.values()]
+        DESK_WAITING.set(sum(row["state"] == "waiting" for row in board.items))
+        DESK_AGENTS.set(sum(one.there for one in free))
+        for row in board.items:
+            if row["state"] == "waiting":
+                await self._waiting(row, now)
+            elif row["state"] == "snoozed":
+                await self._snoozed(row, now)
+            else:
+                await self._held(row, board, now)
+        await self._offer(board, free, now)
+        await self._acts.sweep()
+        await self._tariffs(now)
+        await self._store.change([self._staff.forget(now)])
+
+    def _free(self, agent: Agent, now: datetime) -> Free:
+        there = agent.presence == "available" and agent.there(now, self._settings.offline)
+        return Free(agent.id, frozenset(agent.skills), frozenset(agent.languages), agent.capacity, agent.load, there)
+
+    async def _offer(self, board: Board, free: list[Free], now: datetime) -> None:
+        waiting = [waits_of(row) for row in board.items if row["state"] == "waiting"]
+        # A skill that nobody who is there has would leave somebody waiting for ever: then everybody is asked.
+        has = frozenset().union(*(one.skills for one in free if one.there))
+        reachable = [one if one.skill is None or one.skill in has else replace(one, skill=None) for one in waiting]
+        for item, agent in offers(reachable, free, now.timestamp(), self._settings.risk):
+            await self._try([Sql(_OFFER, {"id": item, "agent": agent, "at": now.timestamp()}, rows=1)])
+
+    async def _waiting(self, row: Mapping[str, Any], now: datetime) -> None:
+        at, settings = now.timestamp(), self._settings
+        if row["offered_to"] and at - (row["offered_at"] or 0) > settings.offer:
+            await self._try([Sql(_UNOFFER, {"id": row["id"], "agent": row["offered_to"]}, rows=1)])
+        if not row["live"]:
+            return
+        last = (await self._store.query(_LAST_CUSTOMER, id=row["conversation"]))[0]["at"] or row["waiting_since"]
+        if at - max(last, row["told_at"] or 0, row["waiting_since"]) > settings.abandoned:
+            gone = Sql(_GIVE_UP, {"id": row["id"], "at": at}, rows=1)
+            ends = self._signal(row, "host.desk-abandoned", {"reference": row["reference"]}, f"abandoned:{at}", now)
+            await self._try([gone, self._audit("abandoned", row, now)], [replace_end(ends)])
+            return
+        await self._update(row, now)
+
+    async def _update(self, row: Mapping[str, Any], now: datetime) -> None:
+        """A word to whoever waits, when what they were told has changed; at most once in `update` seconds."""
+        at, seen = now.timestamp(), self._handoff.seen
+        if at - (row["told_at"] or 0) < self._settings.update:
+            return
+        attended = self._handoff.attended(now)
+        told = seen.wait.told() if attended else "nobody"
+        if told == row["told"]:
+            return
+        wait = seen.wait if attended else Wait()
+        text = "host.desk-still" if attended else "host.desk-gone"
+        values = {"low": wait.low, "high": wait.high}
+        mark = Sql(_TOLD, {"id": row["id"], "told": told, "at": at, "before": at - self._settings.update}, rows=1)
+        await self._try([mark], [self._signal(row, text, values, f"update:{int(at)}", now)])
+
+    async def _snoozed(self, row: Mapping[str, Any], now: datetime) -> None:
+        if row["unread"] or (row["snoozed_until"] or 0) <= now.timestamp():
+            await self._try([rows.woken(row["id"])])
+
+    async def _held(self, row: Mapping[str, Any], board: Board, now: datetime) -> None:
+        """An agent whose page is gone, or who leaves the customer unanswered: somebody else takes over."""
+        at, holder = now.timestamp(), board.agents.get(row["agent"])
+        offline = holder is None or holder.seen_at <= at - self._settings.offline
+        since = max(row["claimed_at"] or at, holder.seen_at if holder else 0)
+        if offline and at - since > self._settings.offline:
+            await self._back(row, holder, now, "offline")
+            return
+        last = (await self._store.query(_LAST_CUSTOMER, id=row["conversation"]))[0]["at"]
+        said = (await self._store.query(_LAST_AGENT, id=row["conversation"]))[0]["at"] or 0
+        asked = max(last or 0, row["claimed_at"] or 0)
+        if asked > said and at - asked > self._settings.unanswered and row["unread"]:
+            await self._back(row, holder, now, "unanswered")
+
+    async def _back(self, row: Mapping[str, Any], holder: Agent | None, now: datetime, why: str) -> None:
+        back = rows.released(row["id"], row["agent"], to=None, skill=None, keep_skill=True, now=now)
+        leaves = Inbound(
+            key=f"desk:{row['id']}:back:{row['version']}",
+            kind="agent",
+            at=now,
+            conversation=row["conversation"],
+            data={"act": "leave", "name": holder.first if holder else "Your colleague", "text": "host.agent-gone"},
+        )
+        await self._try([back, self._audit(f"reassigned_{why}", row, now)], [leaves])
+
+    async def _tariffs(self, now: datetime) -> None:
+        for row in await self._store.query(_TARIFF, since=now.timestamp() - 86400):
+            tariff = await self._acts.brand.tariff(customer=row["customer_ref"])
+            values = {"id": row["id"], "tariff": tariff or ""}
+            await self._store.change([Sql("UPDATE desk_item SET tariff = :tariff WHERE id = :id", values)])
+
+    def _signal(self, row: Mapping[str, Any], text: str, values: Mapping[str, Any], key: str, now: datetime) -> Inbound:
+        return Inbound(
+            key=f"desk:{row['id']}:{key}",
+            kind="signal",
+            at=now,
+            conversation=row["conversation"],
+            data={"notice": text, "values": dict(values)},
+        )
+
+    def _audit(self, what: str, row: Mapping[str, Any], now: datetime) -> Sql:
+        return audit_row(
+            what=f"desk.{what}",
+            at=now,
+            conversation=row["conversation"],
+            person=row["person"],
+            subject=row["id"],
+            detail={"agent": row["agent"] or ""},
+        )
+
+    async def _try(self, changes: list[Sql], inbounds: list[Inbound] | None = None) -> None:
+        try:
+            await self._store.change(changes, inbounds or [])
+        except Conflict:
+            # Another process, an agent or the customer was first.
+            return
+
+
+def replace_end(signal: Inbound) -> Inbound:
+    """The same notice, which also ends the wait of whatever dialog is parked."""
+    return replace(signal, data={**signal.data, "ends": "abandoned"})
