@@ -72,7 +72,7 @@ async def test_an_interruption_gets_its_own_stack_and_the_question_is_asked_agai
     assert chat.bank.called("items") == 1
 
 
-async def test_at_most_three_lie_open_and_the_fourth_is_told_to_wait(chats: Any) -> None:
+async def test_at_most_three_lie_open_and_the_oldest_makes_room_for_a_fourth(chats: Any) -> None:
     @dialog("third", intents=["third"])
     async def third(c: Convo) -> None:
         await c.ask("other", "q.other", str)
@@ -81,13 +81,31 @@ async def test_at_most_three_lie_open_and_the_fourth_is_told_to_wait(chats: Any)
     await chat.say("open pick")
     await chat.say("open ask_one")
     await chat.say("open third")
-    assert await chat.say("open stay") == [
-        "Let's finish one of these first, then I'll get to that.", "Another question?"
-    ]  # fmt: skip
-    assert await chat.open() == ["pick", "ask_one", "third"]
+    said = await chat.say("open stay")
+    assert said[0] == "I've put this aside: pick. Just ask when you want to go on with it."
+    assert await chat.open() == ["ask_one", "third", "stay"]
 
 
-async def test_an_offer_taken_up_with_three_open_waits_too(chats: Any) -> None:
+async def test_what_has_begun_to_change_something_is_not_put_aside(chats: Any) -> None:
+    @dialog("paying", intents=["paying"])
+    async def paying(c: Convo, bank: Bank) -> None:
+        await c.once(bank.pay, thing="M1")
+        await c.ask("after", "q.other", str)
+
+    @dialog("third", intents=["third"])
+    async def third(c: Convo) -> None:
+        await c.ask("other", "q.other", str)
+
+    chat: Chat = chats(paying, ask_one, third, stay)
+    await chat.say("open paying")
+    await chat.say("open ask_one")
+    await chat.say("open third")
+    said = await chat.say("open stay")
+    assert said[0] == "I've put this aside: asking. Just ask when you want to go on with it."
+    assert await chat.open() == ["paying", "third", "stay"]
+
+
+async def test_an_offer_taken_up_with_three_open_puts_the_oldest_aside_too(chats: Any) -> None:
     @dialog("third", intents=["third"])
     async def third(c: Convo) -> None:
         await c.ask("other", "q.other", str)
@@ -102,8 +120,8 @@ async def test_an_offer_taken_up_with_three_open_waits_too(chats: Any) -> None:
     assert await chat.open() == ["ask_one", "third", "stay"]
     await chat.accept("press", "Pay now", nonce=nonce)
     await chat.settle()
-    assert (await chat.new())[0] == "Let's finish one of these first, then I'll get to that."
-    assert await chat.open() == ["ask_one", "third", "stay"]
+    assert (await chat.new())[0] == "I've put this aside: asking. Just ask when you want to go on with it."
+    assert await chat.open() == ["third", "stay", "pick"]
 
 
 async def test_an_intent_that_lies_open_is_gone_back_to_never_opened_twice(chats: Any) -> None:

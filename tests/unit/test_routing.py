@@ -82,11 +82,14 @@ LOGIN = Waiting("login", True, 0)
         (ASK, NEAR, read("bill", T.interrupt - 0.01), ["cancel"], "answer", ""),
         (FIRM, None, read("bill"), ["cancel"], "again", ""),
         (LOGIN, None, read("bill"), ["cancel"], "start", "bill"),
+        # no message answers a login, so less is enough to leave it
+        (LOGIN, None, read("bill", T.start), ["cancel"], "start", "bill"),
+        (LOGIN, None, read("bill", T.start - 0.01), ["cancel"], "again", ""),
         # what lies open
         (ASK, None, read("cancel"), ["cancel"], "again", ""),
         (ASK, NEAR, read("cancel"), ["cancel"], "answer", ""),
         (ASK, None, read("bill"), ["cancel", "bill"], "go_back", "bill"),
-        (ASK, None, read("bill"), ["cancel", "a", "b"], "full", ""),
+        (ASK, None, read("bill"), ["cancel", "a", "b"], "start", "bill"),
         (ASK, None, read("bill"), ["cancel", "a", "bill"], "go_back", "bill"),
         # small talk is no interruption, and an affirm no answer
         (ASK, None, read("greet"), ["cancel"], "again", ""),
