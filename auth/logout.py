@@ -16,6 +16,7 @@ from bot.audit import audit_row
 from bot.errors import Conflict
 from bot.observe import logger
 from bot.ports import Sql
+from bot.web import form
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 NOTICE = "host.unlinked-signed-out"
@@ -46,7 +47,7 @@ class Logouts:
     async def take(self, request: web.Request) -> web.Response:
         """200 once the links are gone, 400 for a token that does not hold, 503 where its keys cannot be had."""
         provider = self._providers.get(request.match_info["provider"])
-        token = (await request.post()).get("logout_token")
+        token = (await form(request)).get("logout_token")
         if provider is None or not isinstance(token, str) or not 0 < len(token) <= _MAX:
             return _answer(400)
         try:

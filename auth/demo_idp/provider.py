@@ -20,6 +20,7 @@ from auth.demo_idp.state import DemoClient, Login, Persona, State
 from auth.pages.render import headers, templates
 from auth.settings import origin
 from bot.ports import Clock
+from bot.web import form as posted_form
 
 COOKIE = "demo-idp"
 
@@ -111,7 +112,7 @@ class DemoIdp:
         return self._page(request, asked)
 
     async def _sign_in(self, request: web.Request) -> web.Response:
-        chosen = str((await request.post()).get("sub", ""))
+        chosen = str((await posted_form(request)).get("sub", ""))
         # Only our own page may sign somebody in here: a forged form would sign a victim in as somebody else.
         if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
             return web.Response(status=403, text="Please sign in on this page itself.")
@@ -195,7 +196,7 @@ class DemoIdp:
         return _response(answer)
 
     async def _read(self, request: web.Request, *, form: bool = True) -> Request:
-        posted = [(name, str(value)) for name, value in (await request.post()).items()] if form else []
+        posted = [(name, str(value)) for name, value in (await posted_form(request)).items()] if form else []
         # By its public name: behind a proxy the request itself looks like plain http.
         uri = f"{self.issuer}{request.rel_url.path[request.rel_url.path.rfind('/') :]}"
         query = [(name, str(value)) for name, value in request.query.items()]

@@ -12,6 +12,7 @@ from auth.revocation import notice, of_link
 from bot.errors import Conflict
 from bot.model import Inbound
 from bot.ports import Sql
+from bot.web import form
 
 NOTICE = "host.unlinked-on-page"
 _THEIRS = """
@@ -70,7 +71,7 @@ class Afterwards:
 
     async def _ours(self, request: web.Request, txn: Txn) -> bool:
         cookie = self._browser.cookie(request)
-        token = str((await request.post()).get("token", ""))
+        token = str((await form(request)).get("token", ""))
         if cookie and self._browser.same_site(request) and self._keys.form_token_fits(token, txn.id, cookie):
             return True
         await self._ledger.refused(txn, "form")

@@ -24,6 +24,7 @@ from auth.settings import AuthSettings
 from auth.vault import Vault
 from bot.errors import Conflict
 from bot.observe import logger
+from bot.web import form
 
 PAGES = frozenset({"link", "link_decide", "link_callback", "link_again", "link_unlink"})
 """The routes, by name: what anybody may ask who has seen an address."""
@@ -107,9 +108,9 @@ class LinkPages:
         if await self._browser.elsewhere(request, txn):
             await self._stop(txn, "aborted", "wrong_browser", None)
             return self._views.stopped(request, txn, "wrong_browser", 403)
-        form = await request.post()
+        posted = await form(request)
         cookie = self._browser.cookie(request)
-        token = str(form.get("token", ""))
+        token = str(posted.get("token", ""))
         if not (cookie and self._browser.same_site(request) and self._keys.form_token_fits(token, txn.id, cookie)):
             await self._ledger.refused(txn, "form")
             return self._views.stale(here)
@@ -118,13 +119,13 @@ class LinkPages:
             return self._views.stopped(request, txn, "wrong_browser", 403)
         if txn.state == "authenticated":
             raise web.HTTPSeeOther(here)
-        if form.get("act") == "no":
+        if posted.get("act") == "no":
             await self._stop(txn, "declined", "declined", cookie)
             raise web.HTTPSeeOther(here)
-        if await self._contradicted(txn, str(form.get("hint", ""))):
+        if await self._contradicted(txn, str(posted.get("hint", ""))):
             await self._stop(txn, "aborted", "wrong_account", cookie)
             raise web.HTTPSeeOther(here)
-        return await self._yes(request, txn, cookie, str(form.get("provider", "")), str(form.get("bind", "")))
+        return await self._yes(request, txn, cookie, str(posted.get("provider", "")), str(posted.get("bind", "")))
 
     async def returned(self, request: web.Request) -> web.Response:
         """Back from the sign-in (RFC 6749 §4.1.2)."""

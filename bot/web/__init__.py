@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.web.app import build_app
 from bot.web.boundary import EXTRA
 from bot.web.drain import Drain
+from bot.web.forms import form
 from bot.web.health import Check, Health
 from bot.web.limiting import at_once, per_address, sender
 from bot.web.problems import BadBody, Forbidden, NotFound, Refused, TooLarge, TooMany, json, problem
@@ -23,6 +24,7 @@ __all__ = [
     "TooMany",
     "at_once",
     "build_app",
+    "form",
     "json",
     "per_address",
     "problem",
