@@ -1,15 +1,20 @@
-"""Questions asked in public: one neutral line there, once, and a private way in that only the asker can take."""
+"""Questions asked in public: one neutral line there, once, and a private way in that only the asker can take.
+
+The question and the private conversation it goes on in are one case, which bears the question's id.
+"""
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
-from bot.errors import Conflict, SendPermanent, SendTemporary
+from bot.errors import Conflict, SendPermanent, SendTemporary, SendUncertain
 from bot.model import Inbound
 from bot.observe import logger
 from bot.ports import Clock, Sql, Store
@@ -20,6 +25,8 @@ LIFE = 24 * 3600.0
 """Seconds in which the private way in works."""
 _LEASE = 30.0
 _TRIES = 6
+_UNCERTAIN = 2
+"""How often a line is said whose fate is unknown: once more, for without it nobody finds the way in."""
 
 _KEEP = (
     "INSERT INTO public_ask (id, connection, key, user_id, place, text, locale, held, created_at, expires_at)"
@@ -36,9 +43,15 @@ _AGAIN = "UPDATE public_ask SET held = :at WHERE id = :id"
 _GIVEN_UP = "UPDATE public_ask SET held = NULL WHERE id = :id"
 _MOVED = "UPDATE public_ask SET place = :place WHERE id = :id"
 _ENTER = (
-    "UPDATE public_ask SET entered_at = :now WHERE id = :id AND connection = :connection AND user_id = :user"
-    " AND expires_at > :now AND entered_at IS NULL"
+    "UPDATE public_ask SET entered_at = :now, conversation = :conversation WHERE id = :id AND connection = :connection"
+    " AND user_id = :user AND expires_at > :now AND entered_at IS NULL"
 )
+_CASE = (
+    "INSERT INTO cases (id, reference, brand, person, conversation, op, origin, cause, summary, opened)"
+    " SELECT :id, :reference, c.brand, c.person, c.id, '', 'public', 'public_question', '', :now FROM conversation c"
+    " WHERE c.id = :conversation"
+)
+_UNDER = "UPDATE conversation SET case_id = :id WHERE id = :conversation"
 _TEXT = "SELECT text FROM public_ask WHERE id = :id AND connection = :connection AND user_id = :user"
 
 
@@ -111,6 +124,12 @@ class PublicAsks:
         except SendPermanent as error:
             await self._give_up(ask, error)
             return False
+        except SendUncertain as error:
+            log.warning("neutral line uncertain", connection=self._connection, ask=ask.id[:6], reason=str(error))
+            if row["tries"] + 1 < _UNCERTAIN:
+                await self._store.change([Sql(_AGAIN, {"id": ask.id, "at": now + _LEASE})])
+                return False
+            post = ""
         except SendTemporary as error:
             if row["tries"] + 1 >= _TRIES:
                 await self._give_up(ask, error)
@@ -126,14 +145,33 @@ class PublicAsks:
         log.error("public question not answered", connection=self._connection, ask=ask.id[:6], reason=str(error))
         await self._store.change([Sql(_GIVEN_UP, {"id": ask.id})])
 
-    async def enter(self, id_: str, user: str, inbound: Callable[[str], Inbound]) -> bool:
-        """Take the private way in: the question becomes the asker's own message, once; False for everybody else."""
+    async def enter(self, id_: str, user: str, inbound: Callable[[str], Inbound], *, accept: bool = True) -> bool:
+        """Take the private way in: the question becomes the asker's own message, once; False for everybody else.
+
+        Without `accept` the message is left to be accepted by the caller, now that it stands under the case.
+        """
         rows = await self._store.query(_TEXT, id=id_, connection=self._connection, user=user)
-        values = {"id": id_, "connection": self._connection, "user": user, "now": self._clock.now().timestamp()}
         if not rows:
             return False
+        question = inbound(str(rows[0]["text"]))
+        assert question.address is not None
+        conversation = await self._store.conversation_of(question.address)
+        now = self._clock.now().timestamp()
+        asked = {"id": id_, "connection": self._connection, "user": user, "now": now, "conversation": conversation}
+        case = {"id": id_, "reference": _reference(id_), "now": now, "conversation": conversation}
+        # The case first, so that the question's own line in the log stands under it.
+        changes = [
+            Sql(_ENTER, asked, rows=1),
+            Sql(_CASE, case, rows=1),
+            Sql(_UNDER, {"id": id_, "conversation": conversation}, rows=1),
+        ]
         try:
-            await self._store.change([Sql(_ENTER, values, rows=1)], [inbound(str(rows[0]["text"]))])
+            await self._store.change(changes, [question] if accept else [])
         except Conflict:
             return False
         return True
+
+
+def _reference(id_: str) -> str:
+    """What people call the case: seven letters and digits after Q-, for a question."""
+    return "Q-" + base64.b32encode(sha256(id_.encode()).digest()).decode()[:7]

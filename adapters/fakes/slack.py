@@ -60,7 +60,7 @@ class FakeSlack:
         *,
         signing_secret: str = "fake-signing-secret-for-this-machine-only",
         app_token: str = "xapp-fake-token-for-this-machine-only",
-        scopes: str = "app_mentions:read,chat:write,im:history,im:read,im:write",
+        scopes: str = "app_mentions:read,chat:write,files:read,im:history,im:read,im:write,users:read",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

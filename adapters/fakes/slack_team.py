@@ -125,6 +125,13 @@ class Workspace:
         fields = {"command": command, "text": text, "user_id": user, "team_id": self.team, "channel_id": channel}
         return self.owe("slash_commands", {**fields, "trigger_id": f"t{next(self._ids)}", "api_app_id": self.app})
 
+    def leaves(self, user: str, *, deleted: bool = True) -> Owed:
+        """A member's account is deactivated, or changed in another way."""
+        if deleted:
+            self.gone.add(user)
+        profile = {"id": user, "team_id": self.team, "name": "person", "deleted": deleted}
+        return self.event({"type": "user_change", "user": profile, "event_ts": self.ts()})
+
     def event(self, event: Mapping[str, Any], **envelope: Any) -> Owed:
         """Note an event that the app must be told of."""
         body = {

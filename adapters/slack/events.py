@@ -13,7 +13,7 @@ from adapters.public import Ask, PublicAsks
 from adapters.render import Part
 from adapters.slack.client import Client
 from adapters.slack.errors import Unreadable
-from adapters.slack.reading import Alarm, Asked, Foreign, Reader, Said
+from adapters.slack.reading import Alarm, Asked, Foreign, Gone, Reader, Said
 from adapters.slack.settings import SlackSettings
 from adapters.unlinks import Unlinks
 from bot.errors import SendUncertain
@@ -66,6 +66,8 @@ class Events:
             case Asked():
                 place = {"channel": event.channel, "ts": event.ts}
                 await self._asks.keep(key=event.key, user=event.user, place=place, text=event.text)
+            case Gone(address):
+                await self._store.change(self._unlinks.unlink(address=address, now=self._clock.now(), reason="left"))
             case Foreign():
                 log.warning("somebody of another workspace", connection=self._settings.connection)
                 REFUSED.labels("slack", "other_workspace").inc()
@@ -92,9 +94,9 @@ class Events:
             text=ask.text or self._settings.hello,
             locale=ask.locale,
         )
+        # The case first; the same inbound again changes nothing, so that a sweep that died here is made good.
+        await self._asks.enter(ask.id, ask.user, lambda _: inbound, accept=False)
         await self._intake.take(inbound)
-        # The same inbound again changes nothing; the question is noted as taken along.
-        await self._asks.enter(ask.id, ask.user, lambda _: inbound)
         try:
             return await self._client.say(
                 str(ask.place["channel"]), Part(self._settings.words.in_public), thread=str(ask.place["ts"])

@@ -43,6 +43,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A member's account has been deactivated: whoever gets it back proves themselves anew."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Foreign:
     """Somebody of another workspace wrote, or the event is another workspace's: nobody we know."""
 
@@ -54,7 +61,7 @@ class Alarm:
     kind: str
 
 
-Event = Said | Asked | Foreign | Alarm | None
+Event = Said | Asked | Gone | Foreign | Alarm | None
 """None: nothing that concerns us."""
 
 
@@ -85,10 +92,12 @@ class Reader:
         kind = is_a(event.get("type"), str)
         if kind in ("app_uninstalled", "tokens_revoked"):
             return Alarm(kind)
-        if kind not in ("message", "app_mention"):
+        if kind not in ("message", "app_mention", "user_change"):
             return None
         if _text(body.get("team_id")) != me.team:
             return Foreign()
+        if kind == "user_change":
+            return self._changed(event)
         if kind == "app_mention":
             return self._mention(body, event, me)
         # In channels a mention comes as `app_mention` too; all else said there is none of our business.
@@ -138,6 +147,10 @@ class Reader:
         text = plain(without_mention(optional(event.get("text"), str) or "", me.user))
         thread = optional(event.get("thread_ts"), str) or ts
         return Asked(f"{me.team}:{channel}:{ts}", _text(event.get("user")), channel, thread, text)
+
+    def _changed(self, event: Mapping[str, Any]) -> Event:
+        user = is_a(event.get("user"), dict)
+        return Gone(self.address(_text(user.get("id")))) if user.get("deleted") is True else None
 
     # Interaction
 

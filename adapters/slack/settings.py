@@ -8,9 +8,9 @@ from typing import Literal
 
 from bot.errors import SettingsError
 
-SCOPES = ("app_mentions:read", "chat:write", "im:history", "im:read", "im:write")
+SCOPES = ("app_mentions:read", "chat:write", "files:read", "im:history", "im:read", "im:write", "users:read")
 """What the bot's token must be allowed (https://docs.slack.dev/reference/scopes); `commands` besides for /commands."""
-EVENTS = ("app_mention", "message.im")
+EVENTS = ("app_mention", "message.im", "user_change")
 """The events the app subscribes to."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.deadletters import BODY, DeadLetters
 from adapters.public import LIFE, Ask, Moved, PublicAsks
-from bot.errors import SendPermanent, SendTemporary
+from bot.errors import SendPermanent, SendTemporary, SendUncertain
 from bot.model import Address, Inbound
 from bot.ports import Sql, Store
 from tests.contract.conftest import HandClock
@@ -124,6 +124,40 @@ async def test_the_way_in_works_once_and_brings_the_question(asks: PublicAsks, s
     assert sorted(took) == [False, False, True]
     assert await store.query("SELECT text FROM inbound") == [{"text": "my bill?"}]
     assert not await asks.enter("nobody's", "ana", inbound(clock))
+
+
+async def test_the_question_and_what_follows_in_private_are_one_case(
+    asks: PublicAsks, store: Store, clock: HandClock
+) -> None:
+    await keep(asks)
+    voice = Voice()
+    await asks.answer(voice)
+    id_ = voice.said[0].id
+    assert await asks.enter(id_, "ana", inbound(clock))
+    await store.accept(inbound(clock, key="u2")("and the one before?"))
+    (case,) = await store.query("SELECT id, origin, cause, conversation, closed, reference FROM cases")
+    (asked,) = await store.query("SELECT conversation FROM public_ask")
+    lines = await store.query("SELECT case_id, body FROM entry ORDER BY pos")
+    assert (case["id"], case["origin"], case["closed"]) == (id_, "public", None)
+    assert case["conversation"] == asked["conversation"]
+    assert [line["case_id"] for line in lines] == [id_, id_]
+    assert "my bill" not in str(case) and len(case["reference"]) == 9
+
+
+async def test_a_line_whose_fate_is_unknown_is_said_once_more_and_holds_nobody_up(
+    asks: PublicAsks, store: Store
+) -> None:
+    await keep(asks, "k1")
+    await keep(asks, "k2", "ben")
+    voice = Voice(SendUncertain())
+    assert await asks.answer(voice) == 1
+    assert [said.user for said in voice.said] == ["ben"]
+    assert await asks.answer(voice) == 0
+    await store.change([Sql("UPDATE public_ask SET held = 0 WHERE held IS NOT NULL")])
+    assert await asks.answer(Voice(SendUncertain())) == 1
+    assert await asks.answer(Voice()) == 0
+    rows = await store.query("SELECT post, held FROM public_ask WHERE user_id = 'ana'")
+    assert rows == [{"post": "", "held": None}]
 
 
 async def test_an_old_way_in_is_closed(asks: PublicAsks, clock: HandClock) -> None:

@@ -289,6 +289,22 @@ async def test_a_workspace_that_takes_its_trust_back_unlinks_its_members(rig: Sl
     assert left == [{"connection": "slack:T0ELSE", "user_id": ANA}]
 
 
+async def test_a_member_who_has_left_is_no_longer_linked(rig: SlackRig) -> None:
+    for user in (ANA, "U0OTHER"):
+        link = {"id": user, "connection": "slack", "user": user, "at": rig.clock.now().timestamp()}
+        await rig.store.change([Sql(LINK, link, rows=1)])
+    assert await rig.fake.post(rig.fake.workspace.leaves(ANA, deleted=False)) == 200
+    assert len(await rig.store.query("SELECT id FROM identity_link WHERE revoked_at IS NULL")) == 2
+    assert await rig.fake.post(rig.fake.workspace.leaves(ANA)) == 200
+    left = await rig.store.query("SELECT user_id FROM identity_link WHERE revoked_at IS NULL")
+    assert left == [{"user_id": "U0OTHER"}]
+    foreign = {"type": "user_change", "user": {"id": "U0OTHER", "deleted": True}}
+    assert await take(rig, foreign, team_id="T0ELSE") == 200
+    assert await take(rig, {"type": "user_change", "user": {"id": 5, "deleted": True}}) == 200
+    assert len(await rig.store.query("SELECT id FROM identity_link WHERE revoked_at IS NULL")) == 1
+    assert len(await letters(rig)) == 1
+
+
 async def test_a_thread_below_our_message_belongs_to_the_chat_and_another_is_its_own(rig: SlackRig) -> None:
     thread = "1793698100.000001"
     await take(rig, event(ts="1793698201.000001", thread_ts=thread, parent_user_id="U0LARKSPUR"))

@@ -250,7 +250,7 @@ class ParleyChat extends LitElement {
       <main class="middle">
         <div class="log" role="log" aria-live="polite" aria-label=${t("log")} aria-busy=${String(!this.ready)}
           tabindex="0" @scroll=${this.#scrolled}>
-          ${intro({ t, starters: this.ready && this.#log.empty ? starters : [], start: (text) => this.#starter(text) })}
+          ${intro({ t, brand, starters: this.ready && this.#log.empty ? starters : [], start: (text) => this.#starter(text) })}
           <div class="rows">${this.#rows()}</div>
           ${this.typing ? dots() : nothing}
           ${this.late ? html`<p class="late">${t("slow")}</p>` : nothing}

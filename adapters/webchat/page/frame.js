@@ -12,8 +12,8 @@ export function header({ t, brand, person }) {
   </header>`;
 }
 
-/** Who answers and what is kept; the starters only while nothing has been said. */
-export function intro({ t, starters, start }) {
+/** Who answers, what is kept and the small print; the starters only while nothing has been said. */
+export function intro({ t, brand, starters, start }) {
   return html`<section class="intro" aria-label=${t("assistant")}>
     <h2>${t("welcome")}</h2>
     <p>${t("intro")}</p>
@@ -23,6 +23,7 @@ export function intro({ t, starters, start }) {
           ${starters.map((text) => html`<button type="button" class="choice" @click=${() => start(text)}>${text}</button>`)}
         </div>`
       : nothing}
+    ${(brand.legal ?? "").split("\n").filter(Boolean).map((line) => html`<p class="legal">${line}</p>`)}
   </section>`;
 }
 

@@ -19,7 +19,8 @@ DEV_FILES = frozenset({"dev.js", "dev.css"})
 
 @dataclass(frozen=True, slots=True)
 class PageConfig:
-    """What the page is told. `brand` has name, phone, hours, and addresses of a logo and a `theme` stylesheet.
+    """What the page is told. `brand` has name, phone, hours, `legal` (small print, a line each), and addresses of a logo
+    and a `theme` stylesheet.
 
     `starters` are offered while the chat is empty; `words` replaces any text of `words.js` by its name.
     """
