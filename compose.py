@@ -196,7 +196,7 @@ async def _built(
 def _workers(
     host: Host, bridge: Any, auth: Auth, made: Parts, push: Mapping[str, Pushed], traces: Traces | None
 ) -> dict[str, Worker]:
-    from bot.delivery import Delivery
+    from bot.delivery import Delivery, Sending
     from bot.routing import Thresholds
     from bot.turn import Turns
 
@@ -212,7 +212,14 @@ def _workers(
             thresholds=Thresholds(start=nlu.start, interrupt=nlu.interrupt, near=nlu.near, mention=nlu.mention),
             observer=observer,
         ),
-        "delivery": Delivery(host.store, channels, host.clock, lanes=limits.sends, observer=observer),
+        "delivery": Delivery(
+            host.store,
+            channels,
+            host.clock,
+            lanes=limits.sends,
+            sending=Sending(lease=limits.send * 1.25, deadline=limits.send),
+            observer=observer,
+        ),
         "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
         "logins": Every(5.0, "logins", auth.sweep),
         "retention": _retention(made, host.store),

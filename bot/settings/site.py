@@ -74,6 +74,7 @@ class LimitSettings(Section):
     poison: Annotated[int, Field(ge=1)] = 3
     turns: Annotated[int, Field(ge=1)] = 32
     sends: Annotated[int, Field(ge=1)] = 32
+    send: Seconds = 12.0
     timers: Seconds = 0.5
     messages: Annotated[float, Field(gt=0)] = 0.5
     messages_burst: Annotated[int, Field(ge=1)] = 20
