@@ -37,12 +37,12 @@ import msgspec
 from benchmarks._chaos.chats import Chat, Diary, TelegramChat, WebchatChat
 from benchmarks._chaos.checks import Findings, check, settled
 from benchmarks._chaos.customer import Customer, Tally
-from benchmarks._chaos.site import LEASE, Site
+from benchmarks._chaos.site import LONGEST_LEASE, Site
 from benchmarks._chaos.visitor import Visitor
 from benchmarks._chaos.world import Postgres, World
 from bot.store import migrate, open_store
 
-FROZEN = LEASE + 2.0
+FROZEN = LONGEST_LEASE + 1.0
 """Seconds a worker is stopped: past its lease, and past every effect's deadline."""
 SETTLING = 150.0
 """Seconds at most until nothing is left to do, once the last customer has gone."""

@@ -77,6 +77,7 @@ class Customer:
         self, chat: Chat, visitor: Visitor, tally: Tally, amounts: itertools.count[int], dice: random.Random
     ) -> None:
         self.chat, self._visitor, self._tally, self._amounts, self._dice = chat, visitor, tally, amounts, dice
+        self._with_a_person: set[str] = set()
 
     async def run(self, errands: int, going: Callable[[], bool]) -> None:
         """Do so many errands, one after another, as long as the run is `going`."""
@@ -86,7 +87,9 @@ class Customer:
                 if not going():
                     return
                 errand = self._dice.choices([one for one, _ in ERRANDS], [share for _, share in ERRANDS])[0]
-                await self._do(errand)
+                # What nobody could confirm is with a person, and the dialog waits for them.
+                if errand.name not in self._with_a_person:
+                    await self._do(errand)
         finally:
             await self.chat.close()
 
@@ -110,6 +113,7 @@ class Customer:
                 return
             if UNKNOWN in shown.text:
                 self._tally.unknown += 1
+                self._with_a_person.add(errand.name)
                 return
             await self._answer(errand, shown)
         self._tally.stuck.append(f"{errand.name}: in circles")
@@ -141,6 +145,6 @@ class Customer:
 
 _LISTENING = (
     "Before you decide", "you're signed in", "Ask me about", "I'm waiting for you", "I've sent that", "One moment",
-    "I'm still waiting", "signed in as somebody else", "Put in", "Posted", "Done.", "reference",
+    "I'm still waiting", "signed in as somebody else", "Put in", "Posted", "Done.", "eference",
 )  # fmt: skip
 """What a customer reads and waits on."""

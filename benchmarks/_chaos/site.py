@@ -18,8 +18,12 @@ from bot.secret import derive
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "the secret of a site that exists to be broken"
-LEASE = 14.0
-"""Seconds: longer than the longest effect's deadline and its margin, so that no lease need be renewed."""
+LEASE = 6.0
+"""Seconds a turn is held for without a renewal."""
+SEND = 4.0
+"""Seconds for one send."""
+LONGEST_LEASE = 18.0
+"""Seconds: an effect with eight seconds' deadline renews its turn's lease to this."""
 
 _READY = re.compile(r"Worker (\d+) is ready \(process (\d+)\)")
 _ENDED = re.compile(r"Worker (\d+) (?:was ended by signal|ended with code) -?\d+ \(process (\d+)\)")
@@ -78,9 +82,14 @@ class Site:
             },
             # Killed at every moment, a good message may be begun many times before it is done.
             "limits": {
-                **{"lease": LEASE, "poison": 8, "effect_grace": 1.0, "timers": 0.25},
+                "lease": LEASE,
+                "poison": 8,
+                "effect_grace": 1.0,
+                "timers": 0.25,
                 # These customers are in a hurry; what is over the limit would get no turn.
-                **{"messages": 1000, "messages_burst": 1000, "waiting": 10_000},
+                "messages": 1000,
+                "messages_burst": 1000,
+                "waiting": 10_000,
             },
             "log": {"level": "WARNING"},
         }
@@ -153,5 +162,8 @@ class Site:
             self._process.stdout.close()
         return code
 
+
+FREE = {"messages": 1000, "messages_burst": 1000}
+"""No limit of a customer's: they write as fast as they are answered."""
 
 _DEMO = {"Accounts": "accounts", "Billing": "billing", "Files": "billing", "Payg": "payg"}
