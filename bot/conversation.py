@@ -41,7 +41,7 @@ class Conversation(Stacks):
         if control is None:
             scope.control = scope.claim.control
         if redelivered:
-            if scope.claim.party == "bot":
+            if scope.claim.party == "bot" or (self.stacks and self.speaks(self.stacks[-1])):
                 await self.drive()
         elif inbound.kind in _CUSTOMER:
             await self._customer(inbound, control)
@@ -175,7 +175,8 @@ class Conversation(Stacks):
     def _known(self) -> Known:
         dialogs = self.scope.host.dialogs
         open_now = [stack[-1].id for stack in reversed(self.stacks) if stack]
-        return Known(dialogs.by_intent, open_now, len(self.stacks), self.scope.host.limits.misunderstood)
+        args = self.stacks[-1][-1].state.get("args", {}) if self.stacks and self.stacks[-1] else {}
+        return Known(dialogs.by_intent, open_now, len(self.stacks), self.scope.host.limits.misunderstood, args)
 
     def _args(self, dialog: str, parse: Parse) -> Mapping[str, object]:
         spec = self.scope.host.dialogs.by_id.get(dialog)

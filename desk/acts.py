@@ -224,7 +224,7 @@ class Acts:
     def _receipt(self, kept: Mapping[str, Any], reference: str, now: datetime) -> Inbound:
         values: dict[str, Any] = {"reference": reference, "at": kept["wanted_at"] or ""}
         if kept["amount"] is not None:
-            values["amount"] = f"£{kept['amount'] / 100:.2f}"
+            values["amount"] = kept["amount"]
         return Inbound(
             key=f"desk-act:{kept['id']}",
             kind="agent",

@@ -271,7 +271,7 @@ class Player:
 
     async def _agent(self, words: str) -> None:
         name, _, said = words.partition(":")
-        act, who = ("say", name.strip()) if said else (words.rsplit(" ", 1)[1].rstrip("s"), words.rsplit(" ", 1)[0])
+        data = {"act": "say", "name": name.strip()} if said else _agents_act(words)
         rows = await self.world.store.query("SELECT id FROM conversation")
         self._sent += 1
         op = await self._parked_op()
@@ -282,7 +282,7 @@ class Player:
                 at=self.world.clock.now(),
                 conversation=rows[0]["id"],
                 text=said.strip(),
-                data={"act": act, "name": who, "op": op},
+                data={**data, "op": op},
             )
         )
 
@@ -446,6 +446,26 @@ class Player:
                 if squeezed(choice.label) == squeezed(label):
                     return choice.nonce
         return None
+
+
+_ACTS: dict[str, dict[str, str]] = {
+    "joins": {"act": "join"},
+    "leaves": {"act": "leave"},
+    "returns": {"act": "return"},
+    "resolves": {"act": "resolve"},
+    "offers": {"act": "offer"},
+    "starts": {"act": "return", "how": "start"},
+    "closes": {"act": "return", "how": "close"},
+}
+
+
+def _agents_act(words: str) -> dict[str, Any]:
+    """`@ Priya joins`, `@ Priya offers bill month=2026-10`: the data of the agent's inbound. Raises `Differs`."""
+    name, act, *more = words.split()
+    if act not in _ACTS:
+        raise Differs(f"nobody knows how an agent {act} ({', '.join(_ACTS)}, or `@ Priya: words`)")
+    dialog = {"dialog": more[0], "answers": dict(one.split("=", 1) for one in more[1:])} if more else {}
+    return {**_ACTS[act], "name": name, **dialog}
 
 
 def _in_any_order(effect: str) -> tuple[str, ...]:

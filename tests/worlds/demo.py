@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,19 @@ import dialogs
 from backends.demo import fixtures
 from backends.receipts import EffectReceipts
 from bot.bridge import Bridge
-from bot.ports import Recogniser, Store
+from bot.ports import Handoff, Recogniser, Store
 from bot.script.catalogue import Dialogs, Services, dialogs_in
 from bot.script.scope import Host
 from bot.script.texts import HOST, Texts
+from bot.settings import DeskHours, DeskSettings
 from bot.store import open_sqlite
 from bot.testing.clock import SetClock
 from bot.testing.login import ScriptedLogin
 from bot.testing.player import CHANNEL
+from desk.builtin import BuiltInDesk
 from desk.callback import CallbackDesk
+from desk.hours import hours_of
+from desk.presence import Seen
 from dialogs import services
 from nlu.factory import build
 
@@ -53,6 +58,20 @@ def texts(clock: SetClock) -> Texts:
     return Texts({"en-GB": [HOST / "en.ftl", ROOT / "dialogs" / "text" / "en.ftl"]}, values, lambda: clock.now().date())
 
 
+def desk_of(given: list[str]) -> Handoff:
+    """`given desk open`: an agent is there and free; `given desk closed`: nobody is, until Monday to Saturday, 8am."""
+    found = [line.removeprefix("desk ") for line in given if line.startswith("desk ")]
+    if not found:
+        return CallbackDesk()
+    if found[0] == "open":
+        desk = BuiltInDesk(DeskSettings(), hours_of(DeskSettings()))
+        desk.seen = Seen(there=1, free=1)
+        return desk
+    shifts = {day: ("08:00-20:00",) for day in ("mon", "tue", "wed", "thu", "fri", "sat")}
+    settings = DeskSettings(hours=DeskHours(**shifts), closed=(date(2026, 11, 16),))
+    return BuiltInDesk(settings, hours_of(settings))
+
+
 class DemoWorld:
     """One conversation's world."""
 
@@ -65,6 +84,7 @@ class DemoWorld:
         lines = [line.replace(", known", "").replace(", linked", "") for line in given]
         self.demo = fixtures.from_lines([line for line in lines if fixtures.understands(line)], self.clock)
         self._texts = texts(self.clock)
+        self.handoff: Handoff = desk_of(given)
 
     def process(self, wrap: Callable[[Services], Services], store: Store) -> tuple[Host, Bridge]:
         """A fresh process's engine."""
@@ -86,7 +106,7 @@ class DemoWorld:
             recogniser=recogniser(),
             identity=self.login,
             login=self.login,
-            handoff=CallbackDesk(),
+            handoff=self.handoff,
             secret=b"transcripts",
             brand="larkspur",
             reference_prefix="LM",

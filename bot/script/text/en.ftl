@@ -81,7 +81,7 @@ host-desk-about = I've asked a colleague to join you here, reference { $referenc
    *[other] { $high } minutes
  }. If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
 host-desk-range = I've asked a colleague to join you here, reference { $reference }. In the last hour people waited { $low } to { $high } minutes. If you leave, the answer will be waiting here. Say “never mind” if you no longer need it.
-host-desk-closed = Nobody is here to answer just now. A colleague will answer you in this chat from { $time } on { $day }, reference { $reference }. Anything you write until then is kept for them. If it can't wait, call { $brand-phone }, { $brand-hours }.
+host-desk-closed = Nobody is here to answer just now. A colleague will answer you in this chat from { $time } on { DATE($day, style: "weekday") }, reference { $reference }. Anything you write until then is kept for them. If it can't wait, call { $brand-phone }, { $brand-hours }.
 host-desk-still = Still waiting, and your place is kept. { $high ->
     [0] I'll tell you as soon as somebody joins.
    *[other] It now takes { $low } to { $high } minutes. I'll tell you as soon as somebody joins.
@@ -90,13 +90,13 @@ host-desk-gone = Everybody has had to leave, so nobody will answer in the next m
 host-desk-abandoned = I haven't heard from you for a while, so I've taken you out of the queue. Ask for a person whenever you need one; your reference is { $reference }.
 host-desk-kept = Thanks, I've kept that for them.
 host-desk-withdrawn = All right, I've told them you no longer need anybody. Just ask if you change your mind.
-host-desk-done-goodwill = A credit of { $amount } is on your account, reference { $reference }.
+host-desk-done-goodwill = A credit of { MONEY($amount) } is on your account, reference { $reference }.
 host-desk-done-ticket = This is with the team that looks after it, reference { $reference }.
 host-desk-done-callback = We'll call you back, reference { $reference }.
 host-desk-done-callback-at = We'll call you back ({ $at }), reference { $reference }.
-host-desk-offer = { $name } suggests doing this here: { $title }.
+host-desk-offer = You can do this right here: { $title }.
     .offer = Start
-host-desk-offer-over = That's finished. You're with the person you were talking to.
+host-desk-offer-over = That's finished here. You're with the person you were talking to again.
 
 ## Why somebody is handed over, as agents read it
 
