@@ -162,7 +162,7 @@ async def _world_of(settings: Settings, tell: Tell) -> Callable[[Sequence[str]],
 async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> None:
     """Talk in the terminal until the customer has had enough."""
     from bot.dev.chat import Terminal, keyboard
-    from bot.dev.world import BRAND_DATA
+    from bot.dev.saving import BRAND_DATA
     from bot.testing.clock import SetClock
 
     world = (await _world_of(settings, tell))([BRAND_DATA])

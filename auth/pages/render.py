@@ -47,7 +47,8 @@ class Button:
 
 
 class Renderer:
-    """Renders pages with the brand's words and look. `brand` has name, phone, and addresses of logo and theme."""
+    """Renders pages with the brand's words and look. `brand` has name, phone, small print
+    (`legal`, a line each), and addresses of logo and theme."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Renderer:
         chat: str = "/chat",
         locale: str = "en-GB",
     ) -> None:
-        self._brand = {"name": "", "phone": "", "logo": "", "theme": "", **brand}
+        self._brand = {"name": "", "phone": "", "logo": "", "theme": "", "legal": "", **brand}
         self._words = {**WORDS, **(words or {})}
         self._chat = chat
         self._locale = locale
@@ -154,6 +155,7 @@ class Renderer:
             "locale": self._locale,
             "brand": self._brand,
             "phone": self.word("phone") if self._brand["phone"] else "",
+            "legal": self._brand["legal"].splitlines(),
         }
 
     def _page(self, html: str, status: int, form_origins: Sequence[str]) -> web.Response:

@@ -13,8 +13,8 @@ from pathlib import Path
 from bot import assembly
 from bot.assembly import Tell
 from bot.brand import package_of
-from bot.dev.saving import TranscriptExists
-from bot.dev.world import BRAND_DATA, BrandWorld
+from bot.dev.saving import BRAND_DATA, TranscriptExists
+from bot.dev.world import BrandWorld
 from bot.errors import ParleyError
 from bot.ports import Recogniser
 from bot.settings import HOME, Settings

@@ -11,6 +11,9 @@ from bot.errors import Permanent
 from bot.model import Outbound
 from bot.ports import Store
 
+BRAND_DATA = "brand data"
+"""`given brand data`: what the brand's own backends hold, rather than what a transcript's lines set up."""
+
 _INBOUND = "SELECT seq, kind, text, data FROM inbound WHERE conversation = :conversation ORDER BY seq"
 _OUTBOUND = "SELECT seq, body FROM outbound WHERE conversation = :conversation ORDER BY seq, n"
 _WHO = (
@@ -57,7 +60,7 @@ async def transcript_lines(store: Store, conversation: str) -> list[str]:
         lines += [*_happened(row, customer or "?"), *said.get(row["seq"], ())]
     if not lines:
         return []
-    given = [f"given customer {customer}", ""] if customer else []
+    given = [f"given {BRAND_DATA}", *([f"given customer {customer}"] if customer else []), ""]
     return [*given, *lines, _ends(bytes(who[0]["state"]))]
 
 

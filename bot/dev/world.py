@@ -18,6 +18,7 @@ from bot import assembly
 from bot.assembly import Parts
 from bot.brand import module
 from bot.bridge import Bridge
+from bot.dev.saving import BRAND_DATA
 from bot.errors import Permanent
 from bot.ports import Recogniser, Store
 from bot.script.catalogue import Services
@@ -28,7 +29,6 @@ from bot.testing.clock import SetClock
 from bot.testing.login import ScriptedLogin
 from bot.testing.player import CHANNEL
 
-BRAND_DATA = "brand data"
 _MARKS = (", known", ", linked")
 _DONE = "SELECT function, arguments FROM effect WHERE status = 'done' ORDER BY settled_at"
 

@@ -100,7 +100,8 @@ class Settings(BaseSettings):
 
     @property
     def brand_view(self) -> dict[str, str]:
-        """What pages are told of the brand; logo and theme are addresses."""
+        """What pages are told of the brand; logo and theme are addresses, `legal` the small print, a line
+        each."""
         brand = self.brand
         return {
             "name": brand.name,
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
             "hours": brand.hours,
             "logo": f"/brand/{brand.logo}" if brand.logo else "",
             "theme": f"/brand/{brand.theme}" if brand.theme else "",
+            "legal": "\n".join(brand.legal),
         }
 
     def for_reload(self) -> Settings:

@@ -25,6 +25,7 @@ class Welcome:
     personas: Sequence[tuple[str, str]] = ()
     theme: str = ""
     locale: str = "en-GB"
+    logo: str = ""
 
     def lines(self, reads: str = "") -> list[str]:
         """The same for a terminal. `reads`: which recogniser reads messages."""
@@ -50,6 +51,7 @@ def welcome_of(settings: Settings, personas: Sequence[Mapping[str, str]]) -> Wel
         personas=[(one["name"], one["story"]) for one in personas],
         theme=settings.brand_view["theme"],
         locale=settings.texts.locales[0],
+        logo=settings.brand_view["logo"],
     )
 
 
@@ -73,10 +75,12 @@ def page(welcome: Welcome, reads: str = "") -> str:
     starters = "".join(f"<li>{escape(starter)}</li>" for starter in welcome.starters)
     personas = "".join(f"<li><b>{escape(name)}</b>: {escape(story)}</li>" for name, story in welcome.personas)
     theme = f'<link rel="stylesheet" href="{escape(welcome.theme)}">' if welcome.theme else ""
+    # Without one named, a browser asks for /favicon.ico, which is not there.
+    icon = f'<link rel="icon" href="{escape(welcome.logo or "data:,")}">'
     return (
         f'<!doctype html><html lang="{escape(welcome.locale)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(welcome.brand)}</title><link rel="stylesheet" href="/ui/theme.css">{theme}</head>'
+        f'<title>{escape(welcome.brand)}</title><link rel="stylesheet" href="/ui/theme.css">{theme}{icon}</head>'
         f'<body><main class="plain-page"><h1>{escape(welcome.brand)}</h1><ul>{addresses}</ul>'
         + (f"<h2>Try typing</h2><ul>{starters}</ul>" if starters else "")
         + (f"<h2>Sign in as</h2><ul>{personas}</ul>" if personas else "")

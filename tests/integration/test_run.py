@@ -193,7 +193,7 @@ async def test_killed_under_supervision_it_comes_back_and_the_conversation_goes_
         assert any("reference" in row["text"] for row in turns[-1]["outbound"])
         async with site.client.post(f"{site.url}/dev/transcript", json={"name": "saved"}) as answer:
             saved = Path((await answer.json())["path"])
-        assert "> Talk to a person" in saved.read_text()
+        assert saved.read_text().startswith("# Saved\n\n## As it was said\ngiven brand data\n\n> Talk to a person\n")
         assert await site.stop() == 0
 
 
