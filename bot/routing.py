@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.model import Parse
 from bot.script.answers import Match
@@ -34,6 +34,8 @@ class Known:
     open: Sequence[str] = ()
     stacks: int = 0
     misunderstood: int = 3
+    args: Mapping[str, object] = field(default_factory=dict)
+    """What the dialog on top was begun with."""
 
 
 def fresh(parse: Parse, known: Known, args: Callable[[str, Parse], Mapping[str, object]], t: Thresholds) -> Decision:
@@ -70,6 +72,11 @@ def waiting(
         if dialog in known.open:
             return Decision("go_back", dialog=dialog)
         return Decision("start", dialog=dialog, args=args(dialog, parse))
+    if waits.verb == "confirm" and known.open and parse.intent in ("", "deny"):
+        # "Wait, no, the mobile": something else is named than what we asked about.
+        named = {name: value for name, value in args(known.open[0], parse).items() if name != "intent"}
+        if any(known.args.get(name) != value for name, value in named.items()):
+            return Decision("anew", dialog=known.open[0], args=named)
     if match is not None:
         return Decision("answer")
     if parse.intent == "deny" and waits.verb in ("ask", "choose"):
