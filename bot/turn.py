@@ -21,6 +21,8 @@ log = logging.getLogger("parley.turn")
 
 RELEASE = 1
 """This engine's release: states that need a later one are left to later workers."""
+LONGEST_WAIT = 30.0
+"""Seconds at most before a failed inbound is tried again, however often it was begun."""
 
 
 class Deadly(Permanent):
@@ -175,7 +177,7 @@ class Turns:
         if self._observer is not None:
             self._observer.failed(type(error).__name__, parked=last)
         if not last:
-            await self._give_back(claim, delay=0.2 * 4**claim.tries, failed=True)
+            await self._give_back(claim, delay=min(LONGEST_WAIT, 0.2 * 4**claim.tries), failed=True)
             return None
         return await self._park(claim, error)
 
