@@ -70,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     Rule("desk_session", ("id_hash",), "expires_at", "sessions"),
     Rule("rate", ("bucket",), "held", "sessions"),
     Rule("dead_letter", ("id",), "at", "dead_letters"),
+    Rule("kept_file", ("id",), "at", "inbound"),
     Rule("public_ask", ("id",), "created_at", "public_asks", "held IS NULL"),
     Rule("cases", ("id",), "closed", "cases", "closed IS NOT NULL"),
     Rule("desk_item", ("id",), "ended_at", "cases", "ended_at IS NOT NULL"),

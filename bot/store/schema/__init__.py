@@ -11,7 +11,7 @@ is a row with status `sending`. `outbound.held` is that row's lease, or for a `q
 
 from __future__ import annotations
 
-from bot.store.schema.channels import dead_letter, public_ask, rate
+from bot.store.schema.channels import dead_letter, kept_file, public_ask, rate
 from bot.store.schema.conversations import conversation, entry, inbound, outbound, seen, timer
 from bot.store.schema.desk import (
     desk_act,
@@ -54,6 +54,7 @@ __all__ = [
     "file_handle",
     "identity_link",
     "inbound",
+    "kept_file",
     "link_txn",
     "metadata",
     "outbound",
