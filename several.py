@@ -48,7 +48,7 @@ def _fitting(config: Path, count: int) -> Settings:
     telegram = settings.channels.telegram
     if count > 1 and telegram.enabled and telegram.mode == "polling":
         raise SettingsError("server.workers: only one process may fetch Telegram's messages. Use its webhook mode.")
-    return settings
+    return settings.model_copy(update={"server": settings.server.model_copy(update={"workers": count})})
 
 
 def _crew(settings: Settings, count: int, listening: socket.socket, running: tuple[int, ...], tell: Tell) -> int:

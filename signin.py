@@ -91,5 +91,6 @@ def demo_idp(made: Parts, personas: list[dict[str, str]], secret: bytes) -> Demo
         personas=[*personas, *DEMO_AGENTS],
         clock=made.clock,
         folder=made.settings.data_folder / "demo-idp",
+        shared=made.settings.server.workers > 0,
         brand=made.settings.brand_view,
     )

@@ -28,8 +28,9 @@ COOKIE = "demo-idp"
 class DemoIdp:
     """The provider at `issuer`, to be mounted at that address's path: `app.add_subapp("/idp", DemoIdp(…).app())`.
 
-    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key; all else is in memory. `say`
-    rewrites an id_token's claims, for standing in for a provider with others.
+    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key and, where it is `shared` by several
+    processes, all else, which otherwise is in memory. `say` rewrites an id_token's claims, for standing in for a provider
+    with others.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DemoIdp:
         personas: Sequence[Mapping[str, Any]],
         clock: Clock,
         folder: Path | None = None,
+        shared: bool = False,
         brand: Mapping[str, str] | None = None,
         customer_claim: str = "customer_ref",
         faults: Faults | None = None,
@@ -48,7 +50,8 @@ class DemoIdp:
         self.faults = faults or Faults()
         self.issuer = issuer.rstrip("/")
         self._brand = {"name": "Demo", "logo": "", "theme": "", **(brand or {})}
-        self._state = State(clients, [_persona(one) for one in personas])
+        remembered = folder / "state.db" if folder is not None and shared else None
+        self._state = State(clients, [_persona(one) for one in personas], remembered)
         self.signing = Signing(folder)
         self._server = Server(self.issuer, self._state, self.signing, clock, self.faults, customer_claim, say)
         self._clock = clock

@@ -185,7 +185,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc, unused-ig
         asked = [one for one in payload.get("acr_values", "").split() if one in ACRS]
         nonce = payload.get("nonce")
         if nonce:
-            server.state.nonces.add((request.client.client_id, nonce))
+            server.state.add_nonce(request.client.client_id, nonce)
         held = Code(
             client_id=request.client.client_id,
             redirect_uri=request.payload.redirect_uri,
@@ -205,7 +205,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc, unused-ig
         return held
 
     def delete_authorization_code(self, code: Code) -> None:
-        code.used = True
+        self.server.state.spend(code)
 
     def authenticate_user(self, code: Code) -> Login:
         return code.login
@@ -230,7 +230,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc, unused-igno
         return token.login
 
     def revoke_old_credential(self, token: Token) -> None:
-        token.used = True
+        self.server.state.spend(token)
 
 
 class _Revocation(RevocationEndpoint):  # type: ignore[misc, unused-ignore]
@@ -242,7 +242,7 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc, unused-ignore]
         return state.token(token, "refresh", now) or state.token(token, "access", now)
 
     def revoke_token(self, token: Token, request: Request) -> None:
-        self.server.state.revoked.add(token.family)
+        self.server.state.revoke(token.family)
 
 
 class _IdToken(OpenIDCode):  # type: ignore[misc, unused-ignore]
@@ -251,7 +251,7 @@ class _IdToken(OpenIDCode):  # type: ignore[misc, unused-ignore]
         self._state = state
 
     def exists_nonce(self, nonce: str, request: Request) -> bool:
-        return (request.payload.client_id, nonce) in self._state.nonces
+        return self._state.knows_nonce(request.payload.client_id, nonce)
 
     def process_token(self, grant: Any, response: Any) -> Any:
         _, token, _ = response

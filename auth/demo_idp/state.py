@@ -1,4 +1,4 @@
-"""Everything the demo provider remembers, in memory: codes, tokens and who is signed in where."""
+"""Everything the demo provider remembers: codes, tokens and who is signed in where."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
+
+from auth.demo_idp.shelf import Shelf
 
 CODE_LIFE = 60.0
 """Seconds an authorization code may be exchanged in, once."""
@@ -86,6 +89,7 @@ class Code:
     expires_at: float
     family: str
     used: bool = False
+    key: str = ""
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri
@@ -105,6 +109,7 @@ class Token:
     family: str
     expires_at: float
     used: bool = False
+    key: str = ""
 
     def check_client(self, client: DemoClient) -> bool:
         return client.client_id == self.client_id
@@ -114,19 +119,39 @@ class Token:
 
 
 class State:
-    """Keyed by hashes, so that a dump of it signs nobody in."""
+    """Keyed by hashes, so that a dump of it signs nobody in. In memory, or in a file that several workers share."""
 
-    def __init__(self, clients: Sequence[DemoClient], personas: Sequence[Persona]) -> None:
+    def __init__(self, clients: Sequence[DemoClient], personas: Sequence[Persona], file: Path | None = None) -> None:
         self.clients = {one.client_id: one for one in clients}
         self.personas = {one.sub: one for one in personas}
-        self.nonces: set[tuple[str, str]] = set()
-        self.revoked: set[str] = set()
-        self._codes: dict[str, Code] = {}
-        self._tokens: dict[str, Token] = {}
-        self._sessions: dict[str, Login] = {}
+        shelf = Shelf(file)
+        self._nonces = shelf.board("nonce", bool)
+        self._revoked = shelf.board("revoked", bool)
+        self._codes = shelf.board("code", Code)
+        self._tokens = shelf.board("token", Token)
+        self._sessions = shelf.board("session", Login)
+
+    def knows_nonce(self, client_id: str, nonce: str) -> bool:
+        return self._nonces.get(_key(f"{client_id} {nonce}")) is not None
+
+    def add_nonce(self, client_id: str, nonce: str) -> None:
+        self._nonces.put(_key(f"{client_id} {nonce}"), True)
+
+    def revoke(self, family: str) -> None:
+        """End all that came from one sign-in."""
+        self._revoked.put(family, True)
+
+    def spend(self, held: Code | Token) -> None:
+        """It was used, and is good for nothing more."""
+        held.used = True
+        if isinstance(held, Code):
+            self._codes.put(held.key, held)
+        else:
+            self._tokens.put(held.key, held)
 
     def add_code(self, code: str, held: Code) -> None:
-        self._codes[_key(code)] = held
+        held.key = _key(code)
+        self._codes.put(held.key, held)
 
     def code(self, code: str, client_id: str, now: float) -> Code | None:
         """An unused code of this client. A second use revokes what the first brought (RFC 6749 §4.1.2)."""
@@ -134,27 +159,28 @@ class State:
         if held is None or held.client_id != client_id:
             return None
         if held.used:
-            self.revoked.add(held.family)
+            self.revoke(held.family)
             return None
         return held if now < held.expires_at else None
 
     def add_token(self, token: str, held: Token) -> None:
-        self._tokens[_key(token)] = held
+        held.key = _key(token)
+        self._tokens.put(held.key, held)
 
     def token(self, token: str, kind: str, now: float) -> Token | None:
         """A live token. A refresh token shown a second time revokes its whole family (RFC 9700 §4.14)."""
         held = self._tokens.get(_key(token))
-        if held is None or held.kind != kind or held.family in self.revoked or now >= held.expires_at:
+        if held is None or held.kind != kind or self._revoked.get(held.family) or now >= held.expires_at:
             return None
         if held.used:
-            self.revoked.add(held.family)
+            self.revoke(held.family)
             return None
         return held
 
     def sign_in(self, login: Login) -> str:
         """Begin a session of this provider's own; returns its cookie's value."""
         value = secrets.token_urlsafe(32)
-        self._sessions[_key(value)] = login
+        self._sessions.put(_key(value), login)
         return value
 
     def session(self, cookie: str, now: float) -> Login | None:
@@ -162,7 +188,7 @@ class State:
         return login if login and now - login.auth_time < SESSION_LIFE else None
 
     def sign_out(self, cookie: str) -> None:
-        self._sessions.pop(_key(cookie), None)
+        self._sessions.drop(_key(cookie))
 
 
 def _key(secret: str) -> str:
