@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bot.ports import Identity, Login
     from bot.script.scope import Host
 
+ACTION = "action."
+"""What a step-up's text begins with, and its name under `assurance`."""
 _PATHS = ("./", "../", "{parley}/")
 
 Tell = Callable[[str], None]
@@ -55,7 +57,11 @@ def parts(settings: Settings, clock: Clock | None = None) -> Parts:
     if not folder.is_dir():
         raise SettingsError(f"brand.folder: there is no folder {folder}.")
     package = package_of(settings.brand.id, folder)
-    return Parts(settings, package, clock, texts_of(settings, package, clock), dialogs_of(settings, package))
+    texts, dialogs = texts_of(settings, package, clock), dialogs_of(settings, package)
+    for action in dialogs.actions:
+        if not texts.has(f"{ACTION}{action}"):
+            raise SettingsError(f"assurance.{ACTION}{action}: no text {ACTION}{action} says what the action is.")
+    return Parts(settings, package, clock, texts, dialogs)
 
 
 def dialog_packages(settings: Settings) -> list[str]:
@@ -86,14 +92,22 @@ def dialogs_of(settings: Settings, package: str) -> Dialogs:
             retired += modules_in(f"{name}.retired", package)
         locked.update(read_lock(home / "versions.lock"))
     specs = {spec.id: spec for spec in dialogs_in(*modules)}
-    for id in (*settings.assurance, *settings.dialogs.disable):
+    levels = {id: Assurance[level.upper()] for id, level in settings.assurance.items()}
+    actions = {id.removeprefix(ACTION): level for id, level in levels.items() if id.startswith(ACTION)}
+    asked = {id: level for id, level in levels.items() if not id.startswith(ACTION)}
+    for id in (*asked, *settings.dialogs.disable):
         if id not in specs:
-            where = "assurance" if id in settings.assurance else "dialogs.disable"
+            where = "assurance" if id in asked else "dialogs.disable"
             raise SettingsError(f"{where}: {UnknownDialog.__doc__} ({id}) There are: {', '.join(sorted(specs))}.")
-    for id, level in settings.assurance.items():
-        specs[id] = dataclasses.replace(specs[id], requires=Assurance[level.upper()])
+    for id, level in asked.items():
+        if level > Assurance.KNOWN:
+            raise SettingsError(f"assurance.{id}: a dialog is for anyone, linked or known; approved is for an action.")
+        specs[id] = dataclasses.replace(specs[id], requires=level)
+    for action, level in actions.items():
+        if level < Assurance.KNOWN:
+            raise SettingsError(f"assurance.{ACTION}{action}: an action needs known or approved.")
     made = Dialogs(specs.values(), retired=dialogs_in(*retired), disable=settings.dialogs.disable)
-    made.locked = locked
+    made.locked, made.actions = locked, actions
     return made
 
 

@@ -29,6 +29,8 @@ class Dialogs:
         self.retired = {(spec.id, spec.version): spec for spec in retired}
         self.locked: dict[tuple[str, int], str] = {}
         """Released dialogs: (id, version) to code hash, from versions.lock."""
+        self.actions: dict[str, Assurance] = {}
+        """What an action needs where the brand says so; all others need an approval of their own."""
         self.foreign: dict[str, tuple[str, ...]] = {}
         self.by_intent: dict[str, str] = {}
         for spec in self.by_id.values():
@@ -59,6 +61,10 @@ class Dialogs:
         """The assurance a dialog needs."""
         spec = self.by_id.get(id)
         return spec.requires if spec else Assurance.ANYONE
+
+    def needs(self, action: str) -> Assurance:
+        """The assurance a step-up for this action needs."""
+        return self.actions.get(action, Assurance.APPROVED)
 
 
 def dialogs_in(*modules: ModuleType) -> list[DialogSpec]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.errors import NotPlain, StepUpRefused
-from bot.model import Link, Outbound, Standing
+from bot.model import Assurance, Link, Outbound, Standing
 from bot.ports import Begun
 from bot.script.cases import leave_effects, open_case, open_reference
 from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
@@ -130,14 +130,25 @@ def _not_signed_in(run: Drive, status: str) -> Step:
 
 
 async def step_up(op: Op[Any], entry: Any, run: Drive) -> Done | Failed | Wait | Restart:
-    """Ask for an approval on our page, or take its outcome."""
+    """Ask for an approval on our page, or take its outcome. Who is known as well as the brand wants it for this action
+    need not approve it there; that is looked at again when it is done."""
     scope = run.scope
     mark = digest(canonical(op.values))[:16]
     if entry is None:
         if not await _may_ask(run):
             scope.tell("host.sign-in-too-many")
             return Failed(StepUpRefused("expired"))
-        _put_approval(op, run, mark, await scope.standing())
+        standing = await scope.standing()
+        if standing.person is not None and Assurance.ANYONE < scope.host.dialogs.needs(op.text) <= standing.level:
+            run.done(
+                op,
+                {"status": "approved", "grant": ""},
+                up=[op.text, mark],
+                by=standing.person.customer_ref,
+                at=scope.now.timestamp(),
+            )
+            return Done(Proof("", scope.now))
+        _put_approval(op, run, mark, standing)
         return Wait()
     if entry["s"] == "d":
         outcome = entry["r"]

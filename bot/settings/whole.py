@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     channels: Channels = Channels()
     identity: IdentitySettings = IdentitySettings()
     desk: DeskSettings = DeskSettings()
-    assurance: dict[str, Literal["anyone", "linked", "known"]] = {}
+    assurance: dict[str, Literal["anyone", "linked", "known", "approved"]] = {}
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()

@@ -351,6 +351,7 @@ class Chat:
         self.retired = list(retired)
         self.foreign = dict(foreign or {})
         self.locked: dict[tuple[str, int], str] = {}
+        self.actions: dict[str, Assurance] = {}
         self.crashes: dict[str, int] = {}
         self.failures: list[tuple[str, bool]] = []
         self.traces: list[dict[str, Any]] = []
@@ -363,7 +364,7 @@ class Chat:
     def turns(self) -> Turns:
         """A fresh process."""
         dialogs = Dialogs(specs(human, stop, fallback, unlink, *self.scripts), retired=specs(*self.retired))
-        dialogs.locked = dict(self.locked)
+        dialogs.locked, dialogs.actions = dict(self.locked), dict(self.actions)
         for id in self.foreign:
             dialogs.add_foreign(id, [id])
         store: Any = Crashing(self.store, self.crashes)
