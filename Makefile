@@ -13,7 +13,8 @@ export PYTHONWARNINGS
 .PHONY: run rasa test test-long lint bench docs clean env env-dev
 
 run: env
-	@exec $(PY) app.py run $(if $(CHANNELS),--channels $(CHANNELS)) $(ARGS)
+	@$(if $(DATABASE_URL),export PARLEY_STORE__URL='$(DATABASE_URL)'; $(PY) app.py migrate)
+	exec $(PY) app.py run $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
 rasa: env
 	@exec $(PY) -m nlu.rasa $(ARGS)

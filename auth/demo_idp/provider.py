@@ -28,9 +28,9 @@ COOKIE = "demo-idp"
 class DemoIdp:
     """The provider at `issuer`, to be mounted at that address's path: `app.add_subapp("/idp", DemoIdp(…).app())`.
 
-    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key and, where it is `shared` by several
-    processes, all else, which otherwise is in memory. `say` rewrites an id_token's claims, for standing in for a provider
-    with others.
+    `personas` have sub, name, story and customer_ref. `folder` keeps the signing key and, where it is `shared` by
+    several processes, all else, which otherwise is in memory. `say` rewrites an id_token's claims, for standing in
+    for a provider with others.
     """
 
     def __init__(
