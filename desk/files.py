@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any
@@ -67,7 +68,8 @@ class Files:
         type_ = type_of(bytes(body))
         if type_ is None or not body:
             raise BadBody("Pictures, PDF and plain text can be sent.")
-        name = (part.filename or "file").replace("/", "_").replace("\\", "_")[:120]
+        # The name is for reading alone: nothing is ever opened by it.
+        name = re.split(r"[/\\]|%2[fF]|%5[cC]", part.filename or "")[-1][:120] or "file"
         file = File(f"desk:{token_hex(12)}", name, type_, len(body))
         values = {
             "id": file.ref.removeprefix("desk:"),

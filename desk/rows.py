@@ -61,7 +61,8 @@ def claimed(item: str, agent: str, now: datetime) -> Sql:
     """Compare and set: an agent takes what still waits."""
     return Sql(
         f"{_TOUCHED}, state = 'held', agent = :agent, claimed_at = :at, offered_to = NULL, offered_at = NULL,"
-        " snoozed_until = NULL WHERE id = :id AND state IN ('waiting', 'snoozed')"
+        " snoozed_until = NULL, seen_pos = (SELECT c.pos FROM conversation c WHERE c.id = desk_item.conversation)"
+        " WHERE id = :id AND state IN ('waiting', 'snoozed')"
         " AND (state = 'waiting' OR agent = :agent)",
         {"id": item, "agent": agent, "at": now.timestamp()},
         rows=1,

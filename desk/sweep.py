@@ -127,7 +127,8 @@ class Sweep:
         last = (await self._store.query(_LAST_CUSTOMER, id=row["conversation"]))[0]["at"]
         said = (await self._store.query(_LAST_AGENT, id=row["conversation"]))[0]["at"] or 0
         asked = max(last or 0, row["claimed_at"] or 0)
-        if asked > said and at - asked > self._settings.unanswered and row["unread"]:
+        left = row["unread"] or row["replied_at"] is None
+        if asked > said and at - asked > self._settings.unanswered and left:
             await self._back(row, holder, now, "unanswered")
 
     async def _back(self, row: Mapping[str, Any], holder: Agent | None, now: datetime, why: str) -> None:

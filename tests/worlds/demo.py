@@ -67,7 +67,7 @@ def desk_of(given: list[str]) -> Handoff:
         desk = BuiltInDesk(DeskSettings(), hours_of(DeskSettings()))
         desk.seen = Seen(there=1, free=1)
         return desk
-    shifts = {day: ("08:00-20:00",) for day in ("mon", "tue", "wed", "thu", "fri", "sat")}
+    shifts = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat"), ("08:00-20:00",))
     settings = DeskSettings(hours=DeskHours(**shifts), closed=(date(2026, 11, 16),))
     return BuiltInDesk(settings, hours_of(settings))
 
