@@ -225,12 +225,14 @@ class Acts:
         values: dict[str, Any] = {"reference": reference, "at": kept["wanted_at"] or ""}
         if kept["amount"] is not None:
             values["amount"] = kept["amount"]
+        at = "-at" if kept["act"] == "callback" and kept["wanted_at"] else ""
+        text = f"host.desk-done-{kept['act']}{at}"
         return Inbound(
             key=f"desk-act:{kept['id']}",
             kind="agent",
             at=now,
             conversation=kept["conversation"],
-            data={"act": "tell", "name": "", "text": f"host.desk-done-{kept['act']}", "values": values},
+            data={"act": "tell", "name": "", "text": text, "values": values},
         )
 
     async def _get(self, id: str) -> dict[str, Any]:
