@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.files import KeptFiles
 from bot.model import Accepted, Control, Inbound
 from bot.observe.metrics import ACCEPTED
 from bot.ports import Redactor, Store
@@ -22,12 +23,16 @@ class Intake:
     channel: str
     redactor: Redactor | None = None
     """Takes a sign-in's code out of a message before it is written."""
+    files: KeptFiles | None = None
+    """Keeps files for a person; without it only what a message says of them is kept."""
 
     async def take(self, inbound: Inbound) -> Accepted:
         """Accept it; a known key changes nothing. Raises `StoreUnavailable`: have the platform send it again."""
         coded = await self.redactor.take(inbound) if self.redactor is not None else None
         if coded is not None:
             return self._counted(inbound, coded)
+        if inbound.kind == "file" and self.files is not None:
+            return self._counted(inbound, await self.files.accept(inbound))
         # An edit never confirms, starts or stops anything.
         plain = inbound.kind == "message" and not inbound.data.get("edited")
         mark = self.control(inbound.text, inbound.locale) if plain else None

@@ -83,12 +83,15 @@ class FakeMessenger:
         self.webhook = ""
         self.subscribed: set[str] = set()
         self.profile: dict[str, Any] = {}
+        self.files: dict[str, bytes] = {}
+        """What people sent, by name."""
         self._client: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
-        """`/<version>/<node>` and `/<version>/<node>/<edge>`."""
+        """`/<version>/<node>`, `/<version>/<node>/<edge>`, and what people sent."""
         return [
+            web.get("/cdn/{name}", self._file, name="fake-messenger-file"),
             web.get(r"/{version:v\d+\.\d}/{node}", self._call, name="fake-graph-node"),
             web.route("*", r"/{version:v\d+\.\d}/{node}/{edge}", self._call, name="fake-graph"),
         ]
@@ -131,6 +134,10 @@ class FakeMessenger:
         if given.pop("appsecret_proof", proof) != proof:
             raise invalid("Invalid appsecret_proof provided in the API argument")
         return given
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        found = self.files.get(request.match_info["name"])
+        return web.Response(status=404) if found is None else web.Response(body=found)
 
     async def _message(self, request: web.Request, given: dict[str, Any]) -> web.StreamResponse:
         fault = self.faults.pop(0) if self.faults else self.mischief.fault()

@@ -74,12 +74,15 @@ class FakeSlack:
         self.answers: list[bytes] = []
         """What the app answered, apart from nothing."""
         self.sockets: set[web.WebSocketResponse] = set()
+        self.files: dict[str, bytes] = {}
+        """What members sent, by file id."""
         self._tickets: set[str] = set()
         self._client: aiohttp.ClientSession | None = None
 
     def routes(self) -> list[web.RouteDef]:
-        """`/api/<method>` and `/socket/<ticket>`."""
+        """`/api/<method>`, `/socket/<ticket>` and the members' files."""
         return [
+            web.get("/files-pri/{id}", self._file, name="fake-slack-file"),
             web.route("*", "/api/{method}", self._call, name="fake-slack"),
             web.get("/socket/{ticket}", self._socket, name="fake-slack-socket"),
         ]
@@ -142,11 +145,23 @@ class FakeSlack:
                 if "im:history" not in self.scopes:
                     raise Refusal("missing_scope", needed="im:history")
                 return here.history(given, str(given.get("ts", "")) if method.endswith("replies") else "")
+            case "files.info":
+                id_ = str(given.get("file", ""))
+                if id_ not in self.files:
+                    raise Refusal("file_not_found")
+                return {"file": {"id": id_, "url_private": f"http://{request.host}/files-pri/{id_}"}}
             case "apps.connections.open":
                 ticket = uuid4().hex
                 self._tickets.add(ticket)
                 return {"url": f"ws://{request.host}/socket/{ticket}"}
         raise Refusal("unknown_method")
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        found = self.files.get(request.match_info["id"])
+        if request.headers.get("Authorization") != f"Bearer {self.token}" or found is None:
+            # The real one leads to its sign-in page.
+            return web.Response(status=302, headers={"Location": "https://larkspur.slack.example/?redir=file"})
+        return web.Response(body=found)
 
     def _json(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         return web.Response(

@@ -22,6 +22,9 @@ Fault = Literal["fine", "busy", "gone", "silent", "lost", "broken", "dropped", "
 """The next sendMessage: as usual; 429 (7 s); 403; done, or not done, and the connection cut; not done, or done, and
 502; done, but no JSON."""
 
+FILE = 20 * 1024 * 1024
+"""The largest file that a bot may download."""
+
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
@@ -65,6 +68,8 @@ class FakeTelegram:
         self.webhook: dict[str, Any] = {"url": ""}
         self.commands: list[dict[str, str]] = []
         self.calls: list[str] = []
+        self.files: dict[str, bytes] = {}
+        """What people sent, by file id."""
         self._secret = ""
         self._methods: dict[str, Callable[[dict[str, Any]], Any]] = {
             "getme": self._get_me,
@@ -75,6 +80,7 @@ class FakeTelegram:
             "deletewebhook": self._delete_webhook,
             "getwebhookinfo": self._webhook_info,
             "setmycommands": self._set_commands,
+            "getfile": self._get_file,
         }
 
     def posts_to(self, url: str, secret: str) -> None:
@@ -82,8 +88,11 @@ class FakeTelegram:
         self._set_webhook({"url": url, "secret_token": secret})
 
     def routes(self) -> list[web.RouteDef]:
-        """`/bot<token>/<method>`, by GET or POST, methods in any case."""
-        return [web.route("*", "/bot{token}/{method}", self._call, name="fake-telegram")]
+        """`/bot<token>/<method>`, by GET or POST, methods in any case; and the files."""
+        return [
+            web.get("/file/bot{token}/{path:.+}", self._file, name="fake-telegram-file"),
+            web.route("*", "/bot{token}/{method}", self._call, name="fake-telegram"),
+        ]
 
     def shown(self, chat: int, thread: int | None = None) -> list[Message]:
         """What a chat has been sent by the bot, oldest first."""
@@ -169,6 +178,20 @@ class FakeTelegram:
         if any(not one["description"].strip() or len(one["command"]) > 32 for one in self.commands):
             raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
         return True
+
+    def _get_file(self, given: dict[str, Any]) -> dict[str, Any]:
+        id_ = str(given.get("file_id", ""))
+        if id_ not in self.files:
+            raise bad("wrong file_id or the file is temporarily unavailable")
+        if len(self.files[id_]) > FILE:
+            raise bad("file is too big")
+        return {"file_id": id_, "file_unique_id": id_, "file_size": len(self.files[id_]), "file_path": f"files/{id_}"}
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        found = self.files.get(request.match_info["path"].removeprefix("files/"))
+        if request.match_info["token"] != self.token or found is None:
+            return web.Response(status=404)
+        return web.Response(body=found)
 
     async def _get_updates(self, given: dict[str, Any]) -> list[Update]:
         if self.webhook["url"]:

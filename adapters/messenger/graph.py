@@ -22,6 +22,8 @@ class Graph:
 
     def __init__(self, settings: MessengerSettings) -> None:
         self._settings = settings
+        self.api = settings.api
+        """Where it is."""
         self._base = f"{settings.api}/{settings.version}"
         # Shows that whoever uses the token also knows the app's secret; an app can be set to insist on it.
         self._proof = hmac.new(settings.app_secret.encode(), settings.token.encode(), "sha256").hexdigest()

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from adapters.bodies import json_object
 from adapters.deadletters import DeadLetters
+from adapters.fetching import Source, inside
+from adapters.files import KeptFiles
 from adapters.intake import ControlRule, Intake
 from adapters.messenger.channel import MessengerChannel
 from adapters.messenger.comments import Comments
@@ -65,6 +67,7 @@ class Messenger:
         self._typing = Typing(self.graph, settings.typing_after)
         self._asks = PublicAsks(store, clock, settings.connection)
         self._comments = Comments(self.graph, settings)
+        self._files = KeptFiles(store, clock, settings.connection)
         echoes = Echoes(store, settings.connection, settings.echo)
         self.channel = MessengerChannel(
             self.graph,
@@ -78,7 +81,7 @@ class Messenger:
             settings=settings,
             store=store,
             clock=clock,
-            intake=Intake(store, control, "messenger", redactor),
+            intake=Intake(store, control, "messenger", redactor, self._files),
             asks=self._asks,
             letters=DeadLetters(store, clock),
             echoes=echoes,
@@ -96,8 +99,11 @@ class Messenger:
         ]
 
     def workers(self) -> dict[str, Worker]:
-        """Whoever answers comments."""
-        return {"messenger-comments": Every(1.0, "messenger-comments", self.answer_comments)}
+        """Whoever answers comments, and whoever fetches files."""
+        return {
+            "messenger-comments": Every(1.0, "messenger-comments", self.answer_comments),
+            "messenger-files": Every(2.0, "messenger-files", self.fetch_files),
+        }
 
     async def _verify(self, request: web.Request) -> web.Response:
         query = request.query
@@ -127,6 +133,14 @@ class Messenger:
     async def answer_comments(self) -> int:
         """Answer what was written on the Page since; returns how many were answered."""
         return await self._asks.answer(self._comments.answer)
+
+    async def fetch_files(self) -> int:
+        """Fetch what customers sent; returns how many files were kept."""
+        return await self._files.fetch(self._file)
+
+    async def _file(self, ref: str) -> Source:
+        """Meta's addresses hold their own proof, and lead to its content network."""
+        return Source(ref, (".fbcdn.net", ".fbsbx.com"), local=inside(self._settings.api))
 
     async def check(self) -> str:
         """The readiness check: which Page it is, and so that its token works. Raises the channel's send errors."""

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.fetching import FileGone, Source, inside
 from adapters.reconcile import Tag, read_tag
 from adapters.render import Part
 from adapters.slack.errors import FAILURES, Unreachable, meaning
@@ -126,6 +127,17 @@ class Client:
             if not cursor:
                 break
         return found
+
+    async def file(self, id_: str) -> Source:
+        """Where a file is, for this token alone (https://docs.slack.dev/reference/objects/file-object)."""
+        async with translated():
+            found = (await self._ready().files_info(file=id_)).get("file")
+        found = found if isinstance(found, Mapping) else {}
+        url = found.get("url_private_download") or found.get("url_private")
+        if not isinstance(url, str):
+            raise FileGone
+        bearer = {"Authorization": f"Bearer {self._settings.token}"}
+        return Source(url, ("files.slack.com", ".slack-files.com"), bearer, inside(self._settings.api))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,6 +6,7 @@ from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 
 from adapters.deadletters import DeadLetters
+from adapters.files import KeptFiles
 from adapters.intake import ControlRule, Intake
 from adapters.public import PublicAsks
 from adapters.render import ENGLISH, FileMinter, LinkMinter, Renderer, Words
@@ -43,12 +44,13 @@ class Slack:
         self._settings = settings
         self.client = Client(settings)
         self._asks = PublicAsks(store, clock, settings.connection)
+        self._files = KeptFiles(store, clock, settings.connection)
         self.channel = SlackChannel(self.client, Renderer(LIMITS, links, files, words))
         self._events = Events(
             settings=settings,
             clock=clock,
             client=self.client,
-            intake=Intake(store, control, "slack", redactor),
+            intake=Intake(store, control, "slack", redactor, self._files),
             asks=self._asks,
             letters=DeadLetters(store, clock),
             store=store,
@@ -65,7 +67,10 @@ class Slack:
 
     def workers(self) -> dict[str, Worker]:
         """The socket's reader, where there is one; and whoever answers in channels."""
-        workers: dict[str, Worker] = {"slack-channels": Every(1.0, "slack-channels", self.answer_in_channels)}
+        workers: dict[str, Worker] = {
+            "slack-channels": Every(1.0, "slack-channels", self.answer_in_channels),
+            "slack-files": Every(2.0, "slack-files", self.fetch_files),
+        }
         if self._settings.mode == "socket":
             workers["slack-socket"] = SocketReader(self.client, self._settings.app_token, self._acknowledger.dispatch)
         return workers
@@ -85,6 +90,10 @@ class Slack:
     async def answer_in_channels(self) -> int:
         """Answer wherever the bot was mentioned in public; returns how many were answered."""
         return await self._asks.answer(self._events.answer)
+
+    async def fetch_files(self) -> int:
+        """Fetch what members sent; returns how many files were kept."""
+        return await self._files.fetch(self.client.file)
 
     async def check(self) -> str:
         """Who the bot is, and so that its token works. Raises the channel's send errors."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from telegram import LinkPreviewOptions
@@ -16,6 +18,7 @@ from telegram.error import TelegramError
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
+from adapters.fetching import FileGone, Source, inside
 from adapters.render import Part
 from adapters.telegram.errors import meaning
 from adapters.telegram.settings import ALLOWED, TelegramSettings
@@ -24,6 +27,7 @@ from adapters.telegram.shape import keyboard
 # The library warns at each 429 unless told that its newer kind of duration is understood.
 os.environ.setdefault("PTB_TIMEDELTA", "true")
 
+_PATH = re.compile(r"[\w./-]{1,300}", re.ASCII)
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -149,6 +153,18 @@ class Client:
         """What the chat's menu offers."""
         async with translated():
             await self._bot.set_my_commands([(name, meaning_[:256]) for name, meaning_ in commands.items()])
+
+    async def file(self, id_: str) -> Source:
+        """Where a file is, for at least an hour; of up to 20 MB (https://core.telegram.org/bots/api#getfile)."""
+        async with translated():
+            # Unparsed, for the library would put the token's address into it and into its errors.
+            found = await self._bot.do_api_request("GetFile", {"file_id": id_})
+        path = found.get("file_path") if isinstance(found, Mapping) else None
+        if not isinstance(path, str) or not _PATH.fullmatch(path) or ".." in path:
+            raise FileGone
+        api = self._settings.api
+        url = f"{api}/file/bot{self._settings.token}/{path}"
+        return Source(url, (urlsplit(api).hostname or "",), local=inside(api))
 
     async def close(self) -> None:
         """Close the connections."""

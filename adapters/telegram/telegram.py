@@ -9,6 +9,7 @@ from aiohttp import web
 from telegram.helpers import create_deep_linked_url
 
 from adapters.deadletters import DeadLetters
+from adapters.files import KeptFiles
 from adapters.intake import ControlRule, Intake
 from adapters.public import Ask, Moved, PublicAsks
 from adapters.render import ENGLISH, FileMinter, LinkMinter, Opens, Part, Renderer, Words
@@ -59,13 +60,14 @@ class Telegram:
         self.client = Client(settings)
         self._typing = Typing(self.client, settings.typing_after)
         self._asks = PublicAsks(store, clock, settings.connection)
+        self._files = KeptFiles(store, clock, settings.connection)
         self.channel = TelegramChannel(self.client, Renderer(LIMITS, links, files, words), self._typing.end)
         self._updates = Updates(
             settings=settings,
             store=store,
             clock=clock,
             client=self.client,
-            intake=Intake(store, control, "telegram", redactor),
+            intake=Intake(store, control, "telegram", redactor, self._files),
             asks=self._asks,
             letters=DeadLetters(store, clock),
             typing=self._typing,
@@ -80,7 +82,10 @@ class Telegram:
 
     def workers(self) -> dict[str, Worker]:
         """The poller, where updates are fetched; and whoever answers in groups."""
-        workers: dict[str, Worker] = {"telegram-groups": Every(1.0, "telegram-groups", self.answer_in_groups)}
+        workers: dict[str, Worker] = {
+            "telegram-groups": Every(1.0, "telegram-groups", self.answer_in_groups),
+            "telegram-files": Every(2.0, "telegram-files", self.fetch_files),
+        }
         if self._settings.mode == "polling":
             workers["telegram-polling"] = Poller(self.client, self._updates)
         return workers
@@ -103,6 +108,10 @@ class Telegram:
     async def answer_in_groups(self) -> int:
         """Say the neutral line wherever the bot was spoken to in public; returns how many were answered."""
         return await self._asks.answer(self._answer)
+
+    async def fetch_files(self) -> int:
+        """Fetch what customers sent; returns how many files were kept."""
+        return await self._files.fetch(self.client.file)
 
     async def _answer(self, ask: Ask) -> str:
         me = await self.client.me()

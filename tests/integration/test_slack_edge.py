@@ -198,11 +198,10 @@ async def test_files_are_kept_with_what_was_written_beside_them(rig: SlackRig) -
         await take(rig, event(subtype="file_share", text="my bill", files=files))
     words, first, second = await rows(rig)
     assert (words["kind"], words["text"]) == ("message", "my bill")
-    assert (first["kind"], first["data"]) == (
-        "file",
-        {"name": "bill.pdf", "type": "application/pdf", "size": 900, "ref": "F1"},
-    )
-    assert second["data"]["ref"] == "F2"
+    ref = first["data"].pop("ref")
+    assert (first["kind"], first["data"]) == ("file", {"name": "bill.pdf", "type": "application/pdf", "size": 900})
+    wanted = await rig.store.query("SELECT 'file:' || id AS id, ref FROM kept_file ORDER BY ref")
+    assert wanted == [{"id": ref, "ref": "F1"}, {"id": second["data"]["ref"], "ref": "F2"}]
 
 
 async def test_an_edit_is_an_inbound_of_its_own_and_a_preview_is_none(rig: SlackRig) -> None:
@@ -725,7 +724,7 @@ async def test_connecting_checks_the_token_and_says_what_to_click(rig: SlackRig)
     assert said[0] == "The token works: it is @larkspur's in workspace T0LARKSPUR."
     assert "Under Interactivity & Shortcuts: Request URL https://chat.example.com/channels/slack" in said
     rig.fake.scopes = "chat:write"
-    assert "lacks app_mentions:read, im:history" in (await rig.slack.connect("https://chat.example.com"))[1]
+    assert "lacks app_mentions:read, files:read, im:history" in (await rig.slack.connect("https://chat.example.com"))[1]
     assert await rig.slack.check() == "@larkspur, http"
     with pytest.raises(SettingsError, match="PARLEY_PUBLIC_URL"):
         await rig.slack.connect("http://127.0.0.1:8080")
