@@ -34,6 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LANES = 24
 HANG = 10.0
 """Seconds without an answer."""
+WIDE: dict[str, Any] = {"messages": 1000, "messages_burst": 1000, "waiting": 100_000}
+"""Limits that keep nothing out of the turns."""
 SESSIONS = 100
 """Web chat's customers."""
 
@@ -55,8 +57,8 @@ class Count:
 class App:
     """`app.py run` for the demo brand, connected to the fakes."""
 
-    def __init__(self, folder: Path, platforms: Platforms) -> None:
-        self._folder, self._platforms = folder, platforms
+    def __init__(self, folder: Path, platforms: Platforms, **limits: Any) -> None:
+        self._folder, self._platforms, self._limits = folder, platforms, limits
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -72,6 +74,8 @@ class App:
             "path": str(self._folder / "larkspur.db"),
             "seed": str(ROOT / "brands" / "larkspur" / "seed" / "people.yml"),
         }
+        settings["limits"].update(self._limits)
+        settings["channels"]["webchat"].update(rate=1000, burst=1000)
         settings["log"]["level"] = "WARNING"
         (self._folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
@@ -174,7 +178,7 @@ async def lane(
 async def hostile(number: int, seed: int, folder: Path) -> dict[str, Any]:
     """Send so many; the figures."""
     count = Count()
-    async with opened(0.0, seed) as platforms, App(folder, platforms) as app:
+    async with opened(0.0, seed) as platforms, App(folder, platforms, **WIDE) as app:
         platforms.connect(app.url)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
             people = [await session(client, app.url) for _ in range(SESSIONS)]

@@ -18,16 +18,17 @@ _SEEN = (
     "INSERT INTO seen (connection, key_hash, at) VALUES (:connection, :key_hash, :at)"
     " ON CONFLICT (connection, key_hash) DO NOTHING"
 )
-_PLACE = "UPDATE conversation SET pos = pos + 1, last_inbound_at = :at WHERE id = :id"
+_HERE = "connection = :connection AND user_id = :user AND thread = :thread"
+_PLACE = f"UPDATE conversation SET pos = pos + 1, last_inbound_at = :at WHERE {_HERE}"
 _ENTRY = (
     "INSERT INTO entry (conversation, pos, side, kind, body, ref, person, case_id, at)"
-    " SELECT id, pos, 'customer', :kind, :body, :key, person, case_id, :at FROM conversation WHERE id = :id"
+    f" SELECT id, pos, 'customer', :kind, :body, :key, person, case_id, :at FROM conversation WHERE {_HERE}"
 )
-_WAITING = (
-    "SELECT seq - done AS waiting FROM conversation"
-    " WHERE connection = :connection AND user_id = :user AND thread = :thread"
+_WAITING = f"SELECT seq - done AS waiting FROM conversation WHERE {_HERE}"
+_STANDS = (
+    "SELECT c.id, e.pos FROM conversation c LEFT JOIN entry e ON e.conversation = c.id AND e.ref = :key"
+    f" AND e.side = 'customer' WHERE {_HERE}"
 )
-_POS = "SELECT pos FROM entry WHERE conversation = :id AND ref = :key AND side = 'customer'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,26 +88,27 @@ class Overflow:
         return plain and self._control(inbound.text, inbound.locale) == "human"
 
     async def _queued(self, inbound: Inbound) -> int:
-        address = inbound.address
-        assert address is not None
-        names = {"connection": address.connection, "user": address.user, "thread": address.thread}
-        rows = await self._store.query(_WAITING, **names)
+        rows = await self._store.query(_WAITING, **_here(inbound))
         return int(rows[0]["waiting"]) if rows else 0
 
     async def _keep(self, inbound: Inbound) -> Accepted:
         assert inbound.address is not None
-        id_, at = await self._store.conversation_of(inbound.address), inbound.at.timestamp()
+        here, at = _here(inbound), inbound.at.timestamp()
         seen = {"connection": inbound.address.connection, "key_hash": key_hash(inbound.key), "at": at}
-        entry = {"id": id_, "kind": inbound.kind, "body": shown_body(inbound), "key": inbound.key, "at": at}
+        entry = {**here, "kind": inbound.kind, "body": shown_body(inbound), "key": inbound.key, "at": at}
+        changes = [Sql(_SEEN, seen, rows=1), Sql(_PLACE, {**here, "at": at}, rows=1), Sql(_ENTRY, entry, rows=1)]
         fresh = True
         try:
-            await self._store.change(
-                [Sql(_SEEN, seen, rows=1), Sql(_PLACE, {"id": id_, "at": at}, rows=1), Sql(_ENTRY, entry, rows=1)]
-            )
+            await self._store.change(changes)
         except Conflict:
-            fresh = False  # The platform brings it again; it stands where it stood.
-        rows = await self._store.query(_POS, id=id_, key=inbound.key)
-        return Accepted(id_, 0, int(rows[0]["pos"]) if rows else 0, fresh)
+            # The platform brings it again, or the conversation has gone meanwhile.
+            await self._store.conversation_of(inbound.address)
+            try:
+                await self._store.change(changes)
+            except Conflict:
+                fresh = False
+        rows = await self._store.query(_STANDS, key=inbound.key, **here)
+        return Accepted(rows[0]["id"], 0, int(rows[0]["pos"] or 0), fresh)
 
     async def _tell(self, inbound: Inbound, conversation: str, sender: str) -> None:
         if (await self._paces.notices.take(sender)).wait:
@@ -114,3 +116,9 @@ class Overflow:
         key = f"slow:{conversation}:{inbound.key}"
         notice = Inbound(key=key, kind="signal", at=inbound.at, conversation=conversation, data={"notice": NOTICE})
         await self._store.change([], [notice])
+
+
+def _here(inbound: Inbound) -> dict[str, str]:
+    address = inbound.address
+    assert address is not None
+    return {"connection": address.connection, "user": address.user, "thread": address.thread}

@@ -34,6 +34,8 @@ class _Local:
     free: float
     owed: float
     at: float
+    until: float = 0.0
+    """Till when the store needs no asking: it has just said no."""
 
 
 class Pace:
@@ -68,12 +70,15 @@ class Pace:
             local.free -= 1
             local.owed += 1
             return Taken(0.0, False)
+        if local.at < local.until:
+            return Taken(local.until - local.at, True)
         # Whatever is owed more than a whole bucket has been there long enough to have been refilled.
         wanted = min(local.owed + 1, self._burst)
         values = {"bucket": self.bucket(key), "rate": self._rate, "burst": self._burst, "wanted": float(wanted)}
         try:
             await self._store.change([Sql(_TAKE, values, rows=1)])
         except Conflict:
+            local.until = local.at + 1 / self._rate
             return Taken(1 / self._rate, True)
         local.owed = 0.0
         return Taken(0.0, True)

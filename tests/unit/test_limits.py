@@ -1,0 +1,356 @@
+"""What one customer, one network address and all together may ask: in the store, so that it holds over processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from bot.model import Accepted, Address, Control, Inbound
+from bot.overflow import NOTICE, Overflow, Paces
+from bot.pace import SHARE, Pace
+from bot.ports import Store
+from bot.store import open_store
+from bot.web import Drain, Health, at_once, build_app, json, per_address
+from tests.contract.chat_site import close_site, open_site
+from tests.postgres import fresh_database
+
+AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+ANA = Address("larkspur", "telegram", "telegram", "ana")
+KEY = b"the key of these tests"
+
+
+class Hand:
+    """This process's monotonic clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh_database()) if request.param == "postgres" else "sqlite://:memory:"
+        made = await open_store(url)
+        stack.push_async_callback(made.close)
+        yield made
+
+
+def pace(
+    store: Store, *, rate: float = 0.01, burst: float = 10, hand: Hand | None = None, purpose: str = "test"
+) -> Pace:
+    return Pace(store, purpose, rate=rate, burst=burst, secret=KEY, monotonic=hand or Hand())
+
+
+async def passed(one: Pace, times: int, key: str = "ana") -> int:
+    return sum([(await one.take(key)).wait == 0.0 for _ in range(times)])
+
+
+# Buckets
+
+
+async def test_a_burst_passes_and_no_more(store: Store) -> None:
+    assert await passed(pace(store), 40) == 10
+
+
+async def test_whoever_is_slow_costs_no_statement(store: Store) -> None:
+    one = pace(store, burst=10)
+    assert await passed(one, 2) == 2
+    assert await store.query("SELECT bucket FROM rate") == []
+    assert (await one.take("ana")).busy
+    [row] = await store.query("SELECT bucket, tokens FROM rate")
+    assert row["bucket"] == one.bucket("ana")
+    assert "ana" not in row["bucket"]
+    assert row["tokens"] == pytest.approx(10 - 3)
+
+
+async def test_the_limit_holds_over_several_processes(store: Store) -> None:
+    workers = [pace(store) for _ in range(4)]
+    through = [(await workers[at % 4].take("ana")).wait == 0.0 for at in range(200)]
+    assert 10 <= sum(through) <= 10 + 4 * 10 / SHARE
+
+
+async def test_one_key_and_one_purpose_say_nothing_of_another(store: Store) -> None:
+    one = pace(store)
+    assert await passed(one, 20) == 10
+    assert await passed(one, 20, "bob") == 10
+    assert await passed(pace(store, purpose="other"), 20) == 10
+
+
+async def test_what_is_spent_comes_back_with_time(store: Store) -> None:
+    hand = Hand()
+    one = pace(store, rate=50.0, burst=10, hand=hand)
+    assert await passed(one, 10) >= 9
+    assert await passed(one, 30) < 10
+    hand.time += 1.0
+    await asyncio.sleep(0.3)  # The store counts by its own clock.
+    assert await passed(one, 10) == 10
+
+
+async def test_after_a_no_the_store_is_left_alone_until_the_next_could_come(store: Store) -> None:
+    hand = Hand()
+    one = pace(store, rate=0.5, burst=5, hand=hand)
+    await passed(one, 10)
+    before = await store.query("SELECT tokens, held FROM rate")
+    assert [(await one.take("ana")).wait for _ in range(3)] == [2.0, 2.0, 2.0]
+    hand.time += 1.0
+    assert (await one.take("ana")).wait == pytest.approx(1.0)
+    assert await store.query("SELECT tokens, held FROM rate") == before
+
+
+async def test_somebody_slow_for_long_has_the_whole_burst_left(store: Store) -> None:
+    hand = Hand()
+    one = pace(store, rate=1.0, burst=10, hand=hand)
+    for _ in range(500):
+        hand.time += 5.0
+        assert (await one.take("ana")).wait == 0.0
+    assert await passed(one, 9) == 9
+
+
+async def test_the_longest_unused_keys_are_forgotten() -> None:
+    async with AsyncExitStack() as stack:
+        store = await open_store("sqlite://:memory:")
+        stack.push_async_callback(store.close)
+        one = Pace(store, "test", rate=1.0, burst=10, secret=KEY, keys=3)
+        for key in "abcde":
+            await one.take(key)
+        assert list(one._local) == ["c", "d", "e"]
+
+
+# What is over a customer's limit
+
+
+class NoCodes:
+    """No message is a code, except those that say so."""
+
+    async def take(self, inbound: Inbound) -> Accepted | None:
+        return Accepted("coded", 1, 1, True) if inbound.text == "CODE" else None
+
+
+def human(text: str, locale: str | None) -> Control | None:
+    return "human" if text == "human" else "stop" if text == "stop" else None
+
+
+def overflow(store: Store, *, burst: float = 5, waiting: int = 1000) -> Overflow:
+    paces = Paces(
+        pace(store, burst=burst), pace(store, purpose="humans", burst=2), pace(store, purpose="notices", burst=1)
+    )
+    return Overflow(store, NoCodes(), human, paces, waiting=waiting)
+
+
+async def write(store: Store, gate: Overflow, *texts: str, address: Address = ANA, first: int = 0) -> list[str]:
+    """As an adapter does: what is not taken out of the way is accepted."""
+    ended = []
+    for at, text in enumerate(texts, first):
+        inbound = Inbound(key=f"{address.user}:{at}", kind="message", at=AT, address=address, text=text)
+        taken = await gate.take(inbound)
+        if taken is None:
+            taken = await store.accept(inbound)
+            ended.append("accepted" if taken.fresh else "again")
+        else:
+            ended.append("kept" if taken.fresh else "known")
+    return ended
+
+
+async def log(store: Store) -> list[tuple[int, str]]:
+    rows = await store.query("SELECT pos, body FROM entry WHERE side = 'customer' ORDER BY conversation, pos")
+    return [(row["pos"], row["body"]) for row in rows]
+
+
+async def inbounds(store: Store) -> list[str]:
+    rows = await store.query("SELECT kind FROM inbound ORDER BY conversation, seq")
+    return [row["kind"] for row in rows]
+
+
+@pytest.mark.promise("never-lost")
+async def test_past_the_limit_every_message_is_in_the_log_and_none_is_a_turn(store: Store) -> None:
+    gate = overflow(store)
+    ended = await write(store, gate, *(f"text {at}" for at in range(30)))
+    assert ended == ["accepted"] * 5 + ["kept"] * 25
+    assert [pos for pos, _ in await log(store)] == list(range(1, 31))
+    assert (await inbounds(store)).count("message") == 5
+
+
+async def test_it_is_said_once(store: Store) -> None:
+    gate = overflow(store)
+    await write(store, gate, *["hello"] * 60)
+    assert (await inbounds(store)).count("signal") == 1
+    [row] = await store.query("SELECT data FROM inbound WHERE kind = 'signal'")
+    assert NOTICE in row["data"]
+
+
+async def test_a_platform_that_brings_it_again_changes_nothing(store: Store) -> None:
+    gate = overflow(store)
+    texts = [f"text {at}" for at in range(12)]
+    await write(store, gate, *texts)
+    before = await log(store)
+    assert set(await write(store, gate, *texts)) == {"known"}
+    assert await log(store) == before
+    # Nor does a store that has forgotten who was fast.
+    assert set(await write(store, overflow(store, burst=1000), *texts[:4])) <= {"again", "known"}
+    assert await log(store) == before
+
+
+async def test_a_person_can_be_asked_for_beyond_the_limit_but_not_without_end(store: Store) -> None:
+    gate = overflow(store)
+    await write(store, gate, *["hello"] * 10)
+    assert await write(store, gate, *["human"] * 6, first=10) == ["accepted"] * 2 + ["kept"] * 4
+    assert await write(store, gate, "stop", first=20) == ["kept"]
+
+
+async def test_codes_signals_and_other_customers_are_not_counted(store: Store) -> None:
+    gate = overflow(store)
+    await write(store, gate, *["hello"] * 10)
+    coded = Inbound(key="c", kind="message", at=AT, address=ANA, text="CODE")
+    assert await gate.take(coded) == Accepted("coded", 1, 1, True)
+    signal = Inbound(key="s", kind="signal", at=AT, conversation=await store.conversation_of(ANA), data={"op": "x"})
+    assert await gate.take(signal) is None
+    bob = Address("larkspur", "telegram", "telegram", "bob")
+    assert await write(store, gate, "hello", address=bob) == ["accepted"]
+
+
+async def test_a_conversation_with_too_much_waiting_gets_no_more_turns(store: Store) -> None:
+    gate = overflow(store, burst=100, waiting=30)
+    ended = await write(store, gate, *["hello"] * 60)
+    assert ended == ["accepted"] * 30 + ["kept"] * 30
+
+
+async def test_a_conversation_erased_in_mid_flood_is_begun_anew(store: Store) -> None:
+    from bot.ports import Sql
+
+    gate = overflow(store)
+    await write(store, gate, *["hello"] * 8)
+    await store.change([Sql("DELETE FROM entry"), Sql("DELETE FROM inbound"), Sql("DELETE FROM conversation")])
+    assert await write(store, gate, "hello", first=50) == ["kept"]
+    assert len(await log(store)) == 1
+
+
+# The web
+
+
+async def site(*middlewares: Any, slow: asyncio.Event | None = None) -> TestServer:
+    async def page(request: web.Request) -> web.Response:
+        if slow is not None:
+            await slow.wait()
+        return json({"ok": True})
+
+    drain = Drain()
+    app = build_app(
+        routes=[web.get("/link/x", page, name="link"), web.get("/other", page, name="other")],
+        health=Health({}, drain=drain),
+        drain=drain,
+    )
+    app.middlewares.extend(middlewares)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server(access_log=None)
+    return server
+
+
+async def statuses(server: TestServer, path: str, froms: Sequence[str]) -> list[int]:
+    found = []
+    async with aiohttp.ClientSession() as client:
+        for one in froms:
+            async with client.get(server.make_url(path), headers={"X-Forwarded-For": one} if one else {}) as answer:
+                found.append(answer.status)
+                if answer.status == 429:
+                    assert int(answer.headers["Retry-After"]) >= 1
+    return found
+
+
+async def test_one_address_may_ask_for_so_many_sign_in_pages(store: Store) -> None:
+    server = await site(per_address(pace(store, burst=5), {"link"}, proxies=1))
+    try:
+        assert await statuses(server, "/link/x", ["203.0.113.7"] * 8) == [200] * 5 + [429] * 3
+        assert await statuses(server, "/link/x", ["198.51.100.1", "203.0.113.8"]) == [200, 200]
+        assert await statuses(server, "/other", ["203.0.113.7"]) == [200]
+        # What the client wrote itself before our proxy did counts for nothing.
+        assert await statuses(server, "/link/x", [f"1.2.3.{at}, 203.0.113.7" for at in range(3)]) == [429] * 3
+    finally:
+        await server.close()
+
+
+@pytest.mark.parametrize(("froms", "wanted"), [(["2001:db8:1:2::{}"], [200] * 5 + [429] * 3), (["", "x", "1.2"], None)])
+async def test_a_whole_ipv6_network_counts_as_one_and_nonsense_as_nobody(
+    froms: list[str], wanted: list[int] | None
+) -> None:
+    async with AsyncExitStack() as stack:
+        store = await open_store("sqlite://:memory:")
+        stack.push_async_callback(store.close)
+        server = await site(per_address(pace(store, burst=5), {"link"}, proxies=1))
+        stack.push_async_callback(server.close)
+        asked = [froms[at % len(froms)].format(at) for at in range(8)]
+        assert await statuses(server, "/link/x", asked) == (wanted or [200] * 8)
+
+
+async def test_an_address_that_many_may_share_is_not_counted_without_a_proxy_that_names_theirs() -> None:
+    async with AsyncExitStack() as stack:
+        store = await open_store("sqlite://:memory:")
+        stack.push_async_callback(store.close)
+        server = await site(per_address(pace(store, burst=2), {"link"}, proxies=0))
+        stack.push_async_callback(server.close)
+        assert await statuses(server, "/link/x", ["203.0.113.7"] * 8) == [200] * 8
+
+
+async def test_so_many_requests_at_once_and_health_besides() -> None:
+    slow = asyncio.Event()
+    server = await site(at_once(3), slow=slow)
+    try:
+        async with aiohttp.ClientSession() as client:
+            waiting = [asyncio.create_task(client.get(server.make_url("/other"))) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            async with client.get(server.make_url("/other")) as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+                assert "too many requests" in await answer.text()
+            async with client.get(server.make_url("/livez")) as answer:
+                assert answer.status == 200
+            slow.set()
+            for one in await asyncio.gather(*waiting):
+                assert one.status == 200
+                one.release()
+            async with client.get(server.make_url("/other")) as answer:
+                assert answer.status == 200
+    finally:
+        await server.close()
+
+
+async def test_so_many_sockets_in_all_and_from_one_address() -> None:
+    async with AsyncExitStack() as stack:
+        store = await open_store("sqlite://:memory:", log_channels=frozenset({"webchat"}))
+        stack.push_async_callback(store.close)
+        here = await open_site(store, sockets=3, sockets_per_address=2, proxies=1)
+        stack.push_async_callback(close_site, here)
+
+        async def opens(address: str) -> aiohttp.ClientWebSocketResponse | int:
+            here.client.cookie_jar.clear()
+            _, started, _ = await here.call("POST", "/v3/directline/conversations", (await here.session())["token"])
+            try:
+                url = started["streamUrl"]
+                return await here.client.ws_connect(url, headers={"X-Forwarded-For": address})
+            except aiohttp.WSServerHandshakeError as refused:
+                return refused.status
+
+        first, second = await opens("203.0.113.7"), await opens("203.0.113.7")
+        assert not isinstance(first, int)
+        assert not isinstance(second, int)
+        assert await opens("203.0.113.7") == 429
+        third = await opens("203.0.113.8")
+        assert not isinstance(third, int)
+        assert await opens("203.0.113.9") == 429
+        await first.close()
+        async with asyncio.timeout(5):
+            while here.chat.sockets.open > 2:  # noqa: ASYNC110 - the server notices in its own time
+                await asyncio.sleep(0.01)
+        again = await opens("203.0.113.7")
+        assert not isinstance(again, int)
+        for one in (second, third, again):
+            await one.close()
