@@ -29,6 +29,10 @@ _KEEP = (
 )
 _OF = "SELECT id, name, type, size FROM desk_file WHERE id = :id AND item = :item"
 _BODY = "SELECT name, type, body FROM desk_file WHERE id = :id AND item = :item"
+_SENT = (
+    "SELECT k.name, k.type, k.body FROM kept_file k JOIN desk_item i ON i.id = :item"
+    " WHERE k.id = :id AND k.state = 'kept' AND (k.conversation = i.conversation OR k.person = i.person)"
+)
 _ANY = "SELECT body FROM desk_file WHERE id = :id"
 
 
@@ -94,8 +98,8 @@ class Files:
         return File(f"desk:{rows[0]['id']}", rows[0]["name"], rows[0]["type"], rows[0]["size"])
 
     async def show(self, id: str, case: str) -> web.Response:
-        """Its bytes, to an agent who may see the case. Raises `NotFound`."""
-        rows = await self._store.query(_BODY, id=id, item=case)
+        """Its bytes, or those of one that the customer sent, to an agent who may see the case. Raises `NotFound`."""
+        rows = await self._store.query(_BODY, id=id, item=case) or await self._store.query(_SENT, id=id, item=case)
         if not rows:
             raise NotFound
         headers = {

@@ -115,9 +115,9 @@ def _file(row: Mapping[str, Any], body: Mapping[str, Any], case: str) -> dict[st
     given = body.get("file") or (body.get("data") if row["kind"] == "file" else None)
     if not given:
         return None
-    ref = str(given.get("ref", ""))
-    id = ref.removeprefix("desk:")
-    url = f"/desk/api/cases/{case}/files/{id}" if ref.startswith("desk:") else ""
+    # Sent by somebody at the desk, or by the customer and fetched from their platform.
+    kind, _, id = str(given.get("ref", "")).rpartition(":")
+    url = f"/desk/api/cases/{case}/files/{id}" if kind in ("desk", "file") else ""
     return {
         "id": id,
         "name": str(given.get("name", "file")),
