@@ -182,6 +182,7 @@ def _messenger(
             app_id=given.app_id,
             api=given.api,
             version=given.version,
+            comments=given.comments,
         ),
         control=control,
         links=links,

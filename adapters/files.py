@@ -36,11 +36,6 @@ _WANT = (
     " SELECT :id, :connection, c.id, c.person, :name, :type, :size, :ref, 'wanted', 0, :now FROM conversation c"
     " WHERE c.id = :conversation ON CONFLICT (id) DO NOTHING"
 )
-_KEEP = (
-    "INSERT INTO kept_file (id, connection, conversation, person, name, type, size, ref, state, body, at)"
-    " SELECT :id, :connection, c.id, c.person, :name, :type, :size, '', 'kept', :body, :now FROM conversation c"
-    " WHERE c.id = :conversation ON CONFLICT (id) DO NOTHING"
-)
 _OPEN = (
     "SELECT id, ref, tries, held FROM kept_file WHERE connection = :connection AND held <= :now"
     " ORDER BY at LIMIT :limit"
@@ -97,32 +92,19 @@ class KeptFiles:
             return await self._store.accept(inbound)
         id_ = sha256(f"{self._connection}\0{inbound.key}".encode()).hexdigest()[:24]
         conversation = await self._store.conversation_of(inbound.address)
-        wanted = {**self._values(id_, conversation, data), "ref": ref}
-        taken = replace(inbound, data={**data, "ref": f"{REF}{id_}"})
-        (accepted,) = await self._store.change([Sql(_WANT, wanted)], [taken])
-        return accepted
-
-    def _values(self, id_: str, conversation: str, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {
+        wanted = {
             "id": id_,
             "connection": self._connection,
             "conversation": conversation,
             "name": str(data.get("name", "file"))[:200],
             "type": str(data.get("type", ""))[:100],
             "size": int(data.get("size", 0)),
+            "ref": ref,
             "now": self._clock.now().timestamp(),
         }
-
-    async def keep(self, conversation: str, name: str, type_: str, body: bytes) -> str:
-        """Keep a file that is here already; returns its reference. One that is not taken has an empty one."""
-        try:
-            found = type_of(body)
-        except NotTaken:
-            return ""
-        id_ = sha256(f"{self._connection}\0{conversation}\0".encode() + body).hexdigest()[:24]
-        values = self._values(id_, conversation, {"name": name, "type": found, "size": len(body)})
-        await self._store.change([Sql(_KEEP, {**values, "body": body})])
-        return f"{REF}{id_}"
+        taken = replace(inbound, data={**data, "ref": f"{REF}{id_}"})
+        (accepted,) = await self._store.change([Sql(_WANT, wanted)], [taken])
+        return accepted
 
     async def fetch(self, opener: Opener, limit: int = 5) -> int:
         """Fetch what is wanted, each by one worker alone; returns how many were kept. For a sweep."""

@@ -55,6 +55,7 @@ class MessengerChannel(Section):
     verify_token: SecretStr = SecretStr("")
     api: Url = "https://graph.facebook.com"
     version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d$")] = "v25.0"
+    comments: bool = True
 
 
 class Channels(Section):

@@ -116,17 +116,6 @@ def sent(clock: HandClock, key: str = "k1", ref: str = "r1") -> Inbound:
     return Inbound(key, "file", clock.now(), Address("larkspur", "page", "messenger", "1001"), data=data)
 
 
-async def test_a_file_that_a_browser_sent_is_kept_once() -> None:
-    async with files() as (keeper, store, _):
-        conversation = await store.conversation_of(Address("larkspur", "page", "webchat", "1001"))
-        first = await keeper.keep(conversation, "a.png", "text/html", PNG)
-        assert first == await keeper.keep(conversation, "a.png", "text/html", PNG)
-        assert first.startswith("file:")
-        assert await keeper.keep(conversation, "a.exe", "image/png", b"MZ\x90\0") == ""
-        (row,) = await kept(store)
-        assert (row["state"], row["type"]) == ("kept", "image/png")
-
-
 async def test_nothing_is_noted_of_a_file_that_could_not_be_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with files() as (keeper, store, clock):
 
