@@ -332,7 +332,7 @@ async def test_so_many_sockets_in_all_and_from_one_address() -> None:
 
         async def opens(address: str) -> aiohttp.ClientWebSocketResponse | int:
             here.client.cookie_jar.clear()
-            _, started, _ = await here.call("POST", "/v3/directline/conversations", (await here.session())["token"])
+            _, started, _ = await here.call("POST", "/conversations", (await here.session())["token"])
             try:
                 url = started["streamUrl"]
                 return await here.client.ws_connect(url, headers={"X-Forwarded-For": address})
