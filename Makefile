@@ -37,10 +37,12 @@ docs: env-dev
 
 env:
 	@bash deploy/environment.sh requirements.lock
+	bash deploy/encoder.sh
 
 env-dev:
 	@bash deploy/environment.sh requirements-dev.lock
+	bash deploy/encoder.sh
 
 clean:
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+	@rm -rf .venv .encoder .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.errors import Permanent
+from bot.errors import Permanent, Temporary
 
 
 class BadExamples(Permanent):
@@ -15,3 +15,7 @@ class BadModel(Permanent):
 
 class NoWeights(Permanent):
     """The sentence encoder cannot be had; understanding goes on with TF-IDF alone."""
+
+
+class ParserGone(Temporary):
+    """The parse process has ended."""

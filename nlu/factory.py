@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from bot.ports import Recogniser
-from bot.settings import NluSettings, RasaSettings
+from bot.settings import HOME, NluSettings, RasaSettings
+from nlu.apart import Apart
 from nlu.chain import Chain
 from nlu.data import NluData, load
 from nlu.embedded import obtain
@@ -18,6 +19,7 @@ from nlu.rasa import Client, RasaRecogniser, Watch
 from nlu.rasa.examples import fingerprint
 from nlu.rasa.reading import Entities
 from nlu.rasa.watch import OWN
+from nlu.wire import Plan
 
 
 def build(
@@ -33,17 +35,26 @@ def build(
 
     Trains for a few seconds where `cache` holds no model of this data, so call it outside the event loop
     (`asyncio.to_thread`). `today` gives the brand's date for "last month".
-    `given` says which backend reads; without it the embedded one does.
+    `given` says which backend reads, with which encoder and in which process; without it the embedded one does, here.
     `encoder` is the folder that `python -m nlu.minilm` filled; without it, or where it is unfit, TF-IDF reads alone
     and `progress` is told.
     """
     data = load(files)
     find = EntityFinder(data, today)
-    if given is None or given.backend == "embedded":
+    if given is None:
         return Chain(obtain(data, files, cache, progress, encoder), find)
     if given.backend == "rasa":
         return asking_rasa(data, find, given.rasa)
-    return asking_rasa(data, find, given.rasa, Chain(obtain(data, files, cache, progress, encoder), find))
+    encoder = encoder or encoder_of(given)
+    here = Chain(obtain(data, files, cache, progress, encoder, kept=given.trust == "kept"), find)
+    plan = Plan([str(file.resolve()) for file in files], str(cache.resolve()), str(encoder or ""))
+    embedded = Apart(here, plan, today) if given.apart else here
+    return embedded if given.backend == "embedded" else asking_rasa(data, find, given.rasa, embedded)
+
+
+def encoder_of(given: NluSettings) -> Path | None:
+    """The encoder's folder that the configuration names, relative to Parley's own; None: words alone."""
+    return HOME / given.encoder if given.encoder else None
 
 
 def asking_rasa(

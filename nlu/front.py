@@ -13,6 +13,8 @@ from nlu.model import OUT_OF_SCOPE
 from nlu.text import LONGEST, plain
 
 RULES = "rules"
+RULED = frozenset({"human", "stop", "affirm", "deny", "danger", "bereavement", "cannot_pay"})
+"""What the rules can say."""
 LOCALE = "en-GB"
 
 Ranking = tuple[tuple[str, float], ...]
@@ -32,10 +34,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The same for every backend. `exact` is `nlu.exact.wordings` of the data's utterances."""
+    """The same for every backend. `exact` is `nlu.exact.wordings` of the data's utterances; `ruled` False leaves the
+    rules out, for measuring on what has nothing to do with the bot."""
 
     find: Callable[[str], tuple[Entity, ...]]
     exact: Mapping[str, str]
+    ruled: bool = True
 
     def read(self, text: str) -> Seen:
         """Entities, and the intent where it needs no classifier; never raises for odd text."""
@@ -43,10 +47,10 @@ class Front:
         entities = self.find(text)
         if not said:
             return Seen(entities, "")
-        picked = rules.number(said)
+        picked = rules.number(said) if self.ruled else None
         if picked is not None:
             return Seen((Entity("number", picked, text.strip(), *_extent(text)), *entities), "")
-        if intent := rules.control(text) or rules.answer(said) or care(said):
+        if self.ruled and (intent := rules.control(text) or rules.answer(said) or care(said)):
             return Seen(entities, intent, ranking=((intent, 1.0),))
         if intent := self._exactly(text, said, entities):
             return Seen(entities, known(intent), by_rule=False, ranking=offered(((intent, 1.0),)))

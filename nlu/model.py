@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from nlu.errors import BadModel
-from nlu.vectoriser import Block, Floats, Vectoriser
+from nlu.vectoriser import Block, Floats, Ints, Vectoriser
 
 OUT_OF_SCOPE = "oos"
 """The intent under which the data keeps utterances that are nobody's business here."""
@@ -22,15 +23,44 @@ OUT_OF_SCOPE = "oos"
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What cross-validation settled: how sharp the softmax is, and below which score nothing is recognised."""
+    """What cross-validation settled: below which score nothing is recognised, how many were right (0 to 1), and how
+    much each machine counts."""
 
-    sharpness: float = 4.0
     threshold: float = 0.0
     accuracy: float = 0.0
+    factors: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The examples' vectors, those of a label side by side: label n's are rows `starts[n]` to `starts[n + 1]`."""
+
+    vectors: Floats
+    starts: Ints
+
+    @classmethod
+    def of(cls, vectors: Floats, meant: Sequence[int] | NDArray[np.int64], labels: Sequence[str]) -> Near:
+        """`meant` is the label's number of each row."""
+        order = np.argsort(np.asarray(meant), kind="stable")
+        counts = np.bincount(np.asarray(meant), minlength=len(labels))
+        return cls(np.ascontiguousarray(vectors[order]), np.cumsum([0, *counts], dtype=np.int32))
+
+    def cosine(self, label: int, vector: Floats) -> float:
+        """How like the vector is to the likest of the label's examples, 0 to 1."""
+        rows = self.vectors[self.starts[label] : self.starts[label + 1]]
+        return min(1.0, max(0.0, float((rows @ vector).max()))) if len(rows) else 0.0
 
 
 Encode = Callable[[Sequence[str]], Floats]
 """Texts to vectors, one row a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`ranking` is (label, probability), best first. `score` is what `Fit.threshold` is compared with, 0 to 1."""
+
+    ranking: tuple[tuple[str, float], ...]
+    score: float
 
 
 class _Saved(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,6 +85,7 @@ class Model:
     fit: Fit = Fit()
     sense: Floats | None = None
     """weights of the encoder's numbers, where the model was trained with one"""
+    near: Near | None = None
     encode: Encode | None = None
 
     @property
@@ -62,14 +93,14 @@ class Model:
         """What reads: TF-IDF alone, or with the sentence encoder."""
         return "embedded" if self.sense is None else "hybrid"
 
-    def margins(self, text: str, vector: Floats | None = None) -> Floats | None:
-        """How far on each label's side of its plane the text lies; None where nothing in it is known.
+    def reading(self, text: str, vector: Floats | None = None) -> Reading:
+        """The labels with their probabilities, and how far the first is to be believed.
 
         `vector` is the encoder's reading, where the caller has it already.
         """
         at, values = self.vectoriser.row(text)
         if not self.labels or (not len(at) and self.sense is None):
-            return None
+            return Reading((), 0.0)
         margins = values @ self.weights[at] + self.bias
         if self.sense is not None:
             if vector is None:
@@ -77,16 +108,17 @@ class Model:
                     raise BadModel("It was trained with a sentence encoder and has none.")
                 vector = self.encode([text])[0]
             margins = margins + vector @ self.sense
-        return np.asarray(margins)
+        powers = np.exp(margins - margins.max())
+        chances = powers / powers.sum()
+        order = np.argsort(-chances, kind="stable")
+        ranking = tuple((self.labels[i], float(chances[i])) for i in order)
+        # A text unlike every example of what it is taken for is likely to be none of the intents.
+        alike = self.near.cosine(int(order[0]), vector) if self.near is not None and vector is not None else 1.0
+        return Reading(ranking, ranking[0][1] * alike)
 
     def ranking(self, text: str) -> tuple[tuple[str, float], ...]:
         """The labels with their probabilities, best first; empty where nothing can be said."""
-        margins = self.margins(text)
-        if margins is None:
-            return ()
-        powers = np.exp(self.fit.sharpness * (margins - margins.max()))
-        chances = powers / powers.sum()
-        return tuple((self.labels[i], float(chances[i])) for i in np.argsort(-chances, kind="stable"))
+        return self.reading(text).ranking
 
     def save(self, folder: Path) -> None:
         """Write to `folder`, whole or not at all: a reader never sees half a model."""
@@ -104,6 +136,9 @@ class Model:
             }
             if self.sense is not None:
                 arrays["sense"] = self.sense
+            if self.near is not None:
+                # Half the digits are enough for a likeness, and half the file.
+                arrays["near"], arrays["starts"] = self.near.vectors.astype(np.float16), self.near.starts
             np.savez(draft / "weights.npz", **arrays)
             try:
                 os.rename(draft, folder)
@@ -127,6 +162,6 @@ class Model:
             raise
         except (OSError, KeyError, ValueError, EOFError, msgspec.MsgspecError) as wrong:
             raise BadModel(f"{folder}: {wrong}") from wrong
-        labels, sense = tuple(saved.labels), a.get("sense")
-        model = cls(folder.name, labels, vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
-        return model if sense is None else replace(model, sense=sense, encode=encode)
+        model = cls(folder.name, tuple(saved.labels), vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
+        near = Near(a["near"].astype(np.float32), a["starts"]) if "near" in a and "starts" in a else None
+        return replace(model, sense=a.get("sense"), near=near, encode=encode)

@@ -9,7 +9,13 @@ import msgspec
 import numpy as np
 
 from nlu.encoder import Encoder
+from nlu.lesson import Code
 from nlu.vectoriser import Floats
+
+
+def remembering(encoder: Encoder, cache: Path, progress: Callable[[str], None]) -> Code:
+    """The encoder with a memory in `cache`."""
+    return lambda texts: vectors(encoder, texts, cache, progress)
 
 
 def vectors(encoder: Encoder, texts: Sequence[str], cache: Path, progress: Callable[[str], None]) -> Floats:
@@ -25,10 +31,10 @@ def vectors(encoder: Encoder, texts: Sequence[str], cache: Path, progress: Calla
     if new:
         progress(f"coding {len(new)} utterances")
         known |= dict(zip(new, encoder(new), strict=True))
-        kept = list(dict.fromkeys(texts))
+        told = list(dict.fromkeys(texts))
         cache.mkdir(parents=True, exist_ok=True)
         # Without names the numbers count for nothing, so a break in between leaves no wrong pairs.
         names.unlink(missing_ok=True)
-        np.save(matrix, np.stack([known[text] for text in kept]))
-        names.write_bytes(msgspec.json.encode(kept))
+        np.save(matrix, np.stack([known[text] for text in told]))
+        names.write_bytes(msgspec.json.encode(told))
     return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 0), np.float32)

@@ -28,6 +28,8 @@ class NluSettings(Section):
     recogniser: Factory = "nlu:build"
     backend: Literal["rasa", "embedded", "rasa-then-embedded"] = "rasa-then-embedded"
     trust: Literal["fitted", "kept"] = "fitted"
+    encoder: str = ".encoder"
+    apart: bool = True
     rasa: RasaSettings = RasaSettings()
     start: Share = 0.30
     interrupt: Share = 0.45

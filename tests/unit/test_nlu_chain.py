@@ -13,7 +13,8 @@ import yaml
 from bot.ports import Recogniser
 from nlu import build
 from nlu.data import load
-from nlu.evaluate import cross_validate, render, score
+from nlu.evaluate import cross_validate, score
+from nlu.report import render
 
 BRAND = Path(__file__).parents[2] / "brands" / "larkspur" / "nlu"
 NLU = BRAND / "nlu.yml"
@@ -132,8 +133,8 @@ async def test_held_out_floors(recogniser: Recogniser) -> None:
     assert not [e.text for e in examples if re.sub(r"\W+", " ", e.text.lower()) in trained]
     report = await score(recogniser, examples)
     assert report.count >= 150
-    assert report.right >= 0.90, render(report)
-    assert report.right + report.asked >= 0.97, render(report)
+    assert report.in_scope_accepted_correct >= 0.90, render(report)
+    assert report.in_scope_accepted_correct + report.asked >= 0.97, render(report)
     assert report.asked <= 0.10, render(report)
     assert report.out_of_scope_recall >= 0.85, render(report)
 
@@ -147,19 +148,19 @@ async def test_cross_validation_counts_what_it_says(tmp_path: Path) -> None:
             f"    - {verb} my {noun}" for verb in ("show", "see", "get", "open", "view", "find", "check", "print")
         ]
     file.write_text("\n".join(lines))
-    report = await cross_validate(load([file]))
+    report = await cross_validate(load([file]).examples)
     assert report.count == 24
-    assert report.right + report.asked + report.wrong == pytest.approx(1)
+    assert report.in_scope_accepted_correct + report.asked + report.wrong == pytest.approx(1)
     assert {name: m.count for name, m in report.intents.items()} == {"bill": 8, "debit": 8, "oos": 8}
-    assert report.right > 0.8 and report.out_of_scope_recall > 0.8
+    assert report.in_scope_accepted_correct > 0.8 and report.out_of_scope_recall > 0.8
     wrong = await score(build([file], tmp_path / "cache", date.today), load([file]).examples)
-    assert (wrong.right, wrong.accuracy, wrong.misread) == (1.0, 1.0, ())
+    assert (wrong.in_scope_accepted_correct, wrong.accuracy, wrong.misread) == (1.0, 1.0, ())
 
 
 async def test_a_misread_shows_in_the_report(tmp_path: Path, recogniser: Recogniser) -> None:
     file = tmp_path / "wrong.yml"
     file.write_text('version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - stop\n    - hello\n')
     report = await score(recogniser, load([file]).examples)
-    assert (report.right, report.wrong, report.accuracy) == (0.5, 0.5, 0.5)
-    assert report.pairs() == [("greet", "stop", 1)]
+    assert (report.in_scope_accepted_correct, report.wrong, report.accuracy) == (0.5, 0.5, 0.5)
+    assert report.confusions == (("greet", "stop", 1),)
     assert "greet as stop (1): stop" in render(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import time
 from datetime import date
 from pathlib import Path
@@ -12,10 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.settings import NluSettings
 from nlu import build
+from nlu.chain import Chain
 from nlu.data import Example, load
 from nlu.embedded import KEPT, identity
 from nlu.errors import BadModel
+from nlu.lesson import Lesson
 from nlu.model import Model
 from nlu.text import fold
 from nlu.training import folds, learn, train
@@ -115,7 +119,7 @@ def test_a_saved_model_reads_the_same(tmp_path: Path) -> None:
 
 
 def test_probabilities_of_a_reading() -> None:
-    model = learn([Example(t, i) for i, said in SAMPLE.items() for t in said])
+    model = learn(Lesson.of([Example(t, i) for i, said in SAMPLE.items() for t in said]))
     ranking = model.ranking("please cancel the debit")
     assert ranking[0][0] == "stop_debit"
     assert sum(chance for _, chance in ranking) == pytest.approx(1)
@@ -186,8 +190,8 @@ def test_a_broken_cache_is_trained_again(tmp_path: Path) -> None:
 
 def test_weights_of_another_vocabulary_are_refused(tmp_path: Path) -> None:
     examples = [Example(t, i) for i, said in SAMPLE.items() for t in said]
-    learn(examples).save(tmp_path / "a")
-    learn(examples[:8]).save(tmp_path / "b")
+    learn(Lesson.of(examples)).save(tmp_path / "a")
+    learn(Lesson.of(examples[:8])).save(tmp_path / "b")
     (tmp_path / "b" / "weights.npz").replace(tmp_path / "a" / "weights.npz")
     with pytest.raises(BadModel, match="differ in size"):
         Model.load(tmp_path / "a")
@@ -218,3 +222,26 @@ def test_importing_and_serving_do_without_scikit_learn(tmp_path: Path) -> None:
 
 def test_examples_of_the_brand_load() -> None:
     assert len(load([ROOT / "brands" / "larkspur" / "nlu" / "nlu.yml"]).examples) > 2000
+
+
+def test_a_changed_model_is_believed_as_the_one_before_and_fitted_meanwhile(tmp_path: Path) -> None:
+    cache, said = tmp_path / "cache", list[str]()
+    given = NluSettings(backend="embedded", trust="kept", encoder="", apart=False)
+    first = build([put(tmp_path / "a.yml", SAMPLE)], cache, date.today, said.append, given)
+    assert not any("model before" in line for line in said), "there was none before"
+    changed = put(tmp_path / "b.yml", {**SAMPLE, "bill": [*SAMPLE["bill"], "my invoice please"]})
+    quick = build([changed], cache, date.today, said.append, given)
+    assert isinstance(first, Chain)
+    assert isinstance(quick, Chain)
+    assert any("model before" in line for line in said)
+    assert quick.model.fit == first.model.fit
+    for thread in threading.enumerate():
+        if thread.name == "nlu-trust":
+            thread.join(60)
+    fitted = Model.load(cache / identity([changed]))
+    assert fitted.fit != quick.model.fit
+    assert fitted.labels == quick.model.labels
+    other = put(tmp_path / "c.yml", {"greet": ["hello", "hi"], "thanks": ["ta", "cheers"]})
+    said.clear()
+    build([other], cache, date.today, said.append, given)
+    assert not any("model before" in line for line in said), "another brand's trust is not ours"
