@@ -18,7 +18,8 @@ from bot.dev.world import BrandWorld
 from bot.errors import ParleyError
 from bot.ports import Recogniser
 from bot.settings import HOME, Settings
-from bot.testing.player import Differs, Player
+from bot.testing.looking import Differs
+from bot.testing.player import Player
 from bot.testing.transcripts import MARKS, Case, Line
 
 HELP = "Write to the bot; [Label] presses a button; % signs in as C-1001; ~ 10 minutes; an empty line ends it."

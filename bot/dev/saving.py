@@ -46,8 +46,8 @@ async def save_transcript(store: Store, folder: Path, conversation: str, name: s
 
 async def transcript_lines(store: Store, conversation: str) -> list[str]:
     """The conversation in the form of a transcript, with who the customer was."""
-    # The player knows how a line looks; it imports the whole engine, which a small command does without.
-    from bot.testing.player import shown
+    # bot.testing imports the whole engine, which a small command does without.
+    from bot.testing.shown import shown
 
     who = await store.query(_WHO, conversation=conversation)
     customer = who[0]["customer_ref"] if who else None

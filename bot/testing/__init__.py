@@ -2,9 +2,11 @@
 
 from bot.testing.clock import SetClock
 from bot.testing.login import ScriptedLogin
-from bot.testing.player import CHANNEL, MODES, Differs, Player, World
+from bot.testing.looking import Differs
+from bot.testing.player import CHANNEL, MODES, Player
 from bot.testing.run import play, run_files
 from bot.testing.transcripts import Case, TranscriptError, read
+from bot.testing.world import World
 
 __all__ = [
     "CHANNEL",

@@ -6,121 +6,27 @@ Modes: `plain`; `amnesia` (new objects for every turn, state only from the store
 
 from __future__ import annotations
 
-import functools
 import re
-import types
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
-from bot.bridge import Bridge
 from bot.model import Address, Assurance, Inbound, Outbound
 from bot.ports import Sql, Store
 from bot.script.catalogue import Services
-from bot.script.effects import spec_of
-from bot.script.scope import Host
-from bot.testing.clock import SetClock
-from bot.testing.login import ScriptedLogin
+from bot.testing.accidents import Accidents, Crash, CrashingService, CrashingStore
+from bot.testing.looking import Differs, agents_act, button, done_once, last_said, look, next_timer, parked_op
+from bot.testing.shown import shown
 from bot.testing.transcripts import Case, Line, squeezed
+from bot.testing.world import World
 from bot.turn import Turns
 
 Mode = Literal["plain", "amnesia", "redelivery", "crash"]
 MODES: tuple[Mode, ...] = ("plain", "amnesia", "redelivery", "crash")
 CHANNEL = "transcript"
-
-
-class Differs(AssertionError):
-    """The conversation went otherwise than the transcript says."""
-
-
-class Crash(BaseException):
-    """The process is thrown away here."""
-
-
-class World(Protocol):
-    """What a composition offers a transcript: the parts that outlive a process, and a way to build one."""
-
-    store: Store
-    clock: SetClock
-    login: ScriptedLogin
-
-    def process(self, wrap: Callable[[Services], Services], store: Store) -> tuple[Host, Bridge]:
-        """A fresh process's engine over `store`, its services wrapped."""
-        ...
-
-    def deploy(self) -> None:
-        """`~ deploy`: later processes run the newer code, where the world has one."""
-        ...
-
-    async def effects(self) -> list[str]:
-        """What the backend really did, in order, as "debits.cancel mandate=M2"."""
-        ...
-
-    async def backend(self, words: str) -> None:
-        """`% backend WORDS`: something happens at the backend."""
-        ...
-
-    async def close(self) -> None:
-        """The world ends."""
-        ...
-
-
-@dataclass(slots=True)
-class Accidents:
-    """Where a process is thrown away, once each."""
-
-    on: bool
-    seen: set[str] = field(default_factory=set)
-
-    def maybe(self, point: str) -> None:
-        """Throw the process away the first time this point is reached."""
-        if self.on and point not in self.seen:
-            self.seen.add(point)
-            raise Crash(point)
-
-
-class _CrashingStore:
-    """The store, with an accident after each checkpoint and commit."""
-
-    def __init__(self, store: Store, accidents: Accidents) -> None:
-        self._store, self._accidents = store, accidents
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def checkpoint(self, claim: Any, work: Any) -> Any:
-        mark = await self._store.checkpoint(claim, work)
-        keys = sorted(str(change.values["key"]) for change in work.changes if "deadline" in change.values)
-        self._accidents.maybe(f"checkpoint {keys}")
-        return mark
-
-    async def commit(self, claim: Any, work: Any, *, lease: float) -> Any:
-        following = await self._store.commit(claim, work, lease=lease)
-        self._accidents.maybe(f"commit {claim.seq}")
-        return following
-
-
-class _CrashingService:
-    """A service, with an accident after each of its effects has returned."""
-
-    def __init__(self, contract: type[Any], real: Any, accidents: Accidents) -> None:
-        self._contract, self._real, self._accidents = contract, real, accidents
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._real, name)
-        if spec_of(self._contract, name) is None:
-            return real
-
-        @functools.wraps(real.__func__)
-        async def once(self: _CrashingService, /, **arguments: Any) -> Any:
-            value = await real(**arguments)
-            self._accidents.maybe(f"effect {name} {sorted(arguments.items())}")
-            return value
-
-        return types.MethodType(once, self)
 
 
 @dataclass(slots=True)
@@ -137,7 +43,6 @@ class Player:
     _effects_told: int = 0
     _accidents: Accidents = field(default_factory=lambda: Accidents(False))
     _turns: Turns | None = None
-    _lines: int = 0
     _adrift: bool = False
 
     @property
@@ -181,11 +86,9 @@ class Player:
 
     async def _given(self, words: str) -> None:
         first, *marks = (part.strip() for part in words.split(","))
-        if first.startswith("customer "):
-            customer = first.removeprefix("customer ").strip()
-            if "known" in marks or "linked" in marks:
-                level = Assurance.KNOWN if "known" in marks else Assurance.LINKED
-                await self.world.login.know(self.address, customer, level)
+        if first.startswith("customer ") and ("known" in marks or "linked" in marks):
+            level = Assurance.KNOWN if "known" in marks else Assurance.LINKED
+            await self.world.login.know(self.address, first.removeprefix("customer ").strip(), level)
 
     async def _act(self, line: Line, case: Case) -> None:
         acts: dict[str, Callable[[str], Awaitable[None]]] = {
@@ -194,7 +97,7 @@ class Player:
             "!": self._effect,
             "~": self._time,
             "@": self._agent,
-            "=": self._state,
+            "=": self._look,
         }
         try:
             await acts[line.mark](line.text)
@@ -206,16 +109,16 @@ class Player:
     async def _customer(self, text: str) -> None:
         self._sent += 1
         pressed = re.fullmatch(r"\[(.+)\]", text)
-        button = await self._button(pressed[1]) if pressed else None
-        if pressed and button is None:
-            raise Differs(f"there is no button [{pressed[1]}]; the bot last said: {await self._last_said()}")
+        nonce = await button(self.world.store, pressed[1]) if pressed else None
+        if pressed and nonce is None:
+            raise Differs(f"there is no button [{pressed[1]}]; the bot last said: {await last_said(self.world.store)}")
         inbound = Inbound(
             key=f"m{self._sent}",
-            kind="press" if button else "message",
+            kind="press" if nonce else "message",
             at=self.world.clock.now(),
             address=self.address,
             text=pressed[1] if pressed else text,
-            data={"nonce": button} if button else {},
+            data={"nonce": nonce} if nonce else {},
             locale="en-GB",
         )
         await self._accept(inbound)
@@ -262,7 +165,7 @@ class Player:
         if not found:
             raise Differs(f"time is given as `10 minutes` or `deploy`, not {words!r}")
         until = self.world.clock.now() + timedelta(**{f"{found[2]}s": int(found[1])})
-        while (due := await self._next_timer()) is not None and due <= until.timestamp():
+        while (due := await next_timer(self.world.store)) is not None and due <= until.timestamp():
             self.world.clock.set(self.world.clock.now().fromtimestamp(due, until.tzinfo))
             await self.world.store.due_timers(self.world.clock.now())
             await self._settle(quietly=True)
@@ -271,10 +174,10 @@ class Player:
 
     async def _agent(self, words: str) -> None:
         name, _, said = words.partition(":")
-        data = {"act": "say", "name": name.strip()} if said else _agents_act(words)
+        data = {"act": "say", "name": name.strip()} if said else agents_act(words)
         rows = await self.world.store.query("SELECT id FROM conversation")
         self._sent += 1
-        op = await self._parked_op()
+        op = await parked_op(self.world.store)
         await self._accept(
             Inbound(
                 key=f"a{self._sent}",
@@ -287,46 +190,16 @@ class Player:
         )
 
     async def _effect(self, words: str) -> None:
-        wanted, done = words.removesuffix(" once").strip(), await self.world.effects()
-        alike = [one for one in done if _in_any_order(one) == _in_any_order(wanted)]
-        if wanted == "nothing":
-            if len(done) > self._effects_told:
-                raise Differs(f"the backend did {done[self._effects_told :]}")
-            return
-        if len(alike) != 1:
-            raise Differs(f"the backend did {wanted!r} {len(alike)} times; it did {done}")
-        self._effects_told = len(done)
+        self._effects_told = await done_once(self.world, words, self._effects_told)
 
-    async def _state(self, words: str) -> None:
-        rows = await self.world.store.query("SELECT state, person FROM conversation")
-        state = msgspec.json.decode(rows[0]["state"]) if rows and rows[0]["state"] else {}
-        stacks = [stack[-1][0] for stack in state.get("k", ())]
-        if words == "no open dialog":
-            if stacks:
-                raise Differs(f"these dialogs are open: {stacks}")
-        elif words.startswith("open "):
-            if stacks[-1:] != [words.removeprefix("open ").strip()]:
-                raise Differs(f"these dialogs are open: {stacks}")
-        elif words.startswith("case "):
-            cases = await self.world.store.query("SELECT cause FROM cases")
-            if words.removeprefix("case ").strip() not in [case["cause"] for case in cases]:
-                raise Differs(f"the cases are {[case['cause'] for case in cases]}")
-        elif words in ("linked", "not linked"):
-            linked = self.address.connection, self.address.user
-            if (linked in self.world.login.standings) != (words == "linked"):
-                raise Differs(f"the customer is {'linked' if words != 'linked' else 'not linked'}")
-        elif words.startswith("effect "):
-            found = [row["status"] for row in await self.world.store.query("SELECT status FROM effect")]
-            if words.removeprefix("effect ").strip() not in found:
-                raise Differs(f"the effects are {found}")
-        else:
-            raise Differs(f"nobody knows the state {words!r} (no open dialog, open, case, linked, not linked, effect)")
+    async def _look(self, words: str) -> None:
+        await look(self.world, self.address, words)
 
     # Running
 
     def _process(self) -> Turns:
         if self._turns is None or self.mode == "amnesia":
-            store: Store = _CrashingStore(self.world.store, self._accidents)
+            store: Store = CrashingStore(self.world.store, self._accidents)
             host, bridge = self.world.process(self._wrap, store)
             self._turns = Turns(host, bridge)
         return self._turns
@@ -334,7 +207,7 @@ class Player:
     def _wrap(self, services: Services) -> Services:
         if self.mode != "crash":
             return services
-        return Services({c: _CrashingService(c, real, self._accidents) for c, real in services.items()})
+        return Services({c: CrashingService(c, real, self._accidents) for c, real in services.items()})
 
     async def _settle(self, *, quietly: bool = False) -> None:
         """Run turns until nothing is ready; after an accident with a new process, as after a lapsed lease."""
@@ -370,41 +243,33 @@ class Player:
         self.world.clock.set(self.world.clock.now().fromtimestamp(rows[0]["at"] + 0.001, self.world.clock.now().tzinfo))
         return await self.world.store.due_timers(self.world.clock.now()) > 0
 
-    async def _next_timer(self) -> float | None:
-        rows = await self.world.store.query("SELECT MIN(at) AS at FROM timer")
-        return rows[0]["at"] if rows else None
-
-    async def _parked_op(self) -> str:
-        rows = await self.world.store.query("SELECT op FROM cases ORDER BY opened DESC")
-        return str(rows[0]["op"]) if rows else ""
-
     # Comparing
 
     async def _compare(self, expected: list[Line], at: int, case: Case) -> int:
         wanted: list[Line] = []
+        passing = self._passing()
         while at < len(expected) and expected[at].mark == "<":
-            if self.mode != "crash" or squeezed(expected[at].text) != self._process().host.texts.say(
-                "host.effect-checking"
-            ):
+            if squeezed(expected[at].text) not in passing:
                 wanted.append(expected[at])
             at += 1
         said = await self._new_rows()
         self.written.extend(f"< {line}" for line in said)
         if self.rewrite:
             return at
+        here = f"[{self.mode}] {case.name}"
         for line, got in zip(wanted, said, strict=False):
             if squeezed(line.text) != squeezed(got):
-                raise Differs(
-                    f"{case.path.name}:{line.at} [{self.mode}] {case.name}\n  written: {line.text}\n  said:    {got}"
-                )
+                raise Differs(f"{case.path.name}:{line.at} {here}\n  written: {line.text}\n  said:    {got}")
         if len(wanted) > len(said):
             missing = wanted[len(said)]
-            raise Differs(f"{case.path.name}:{missing.at} [{self.mode}] {case.name}\n  never said: {missing.text}")
+            raise Differs(f"{case.path.name}:{missing.at} {here}\n  never said: {missing.text}")
         if len(said) > len(wanted):
-            raise Differs(
-                f"{case.path.name}:{wanted[-1].at} [{self.mode}] {case.name}\n  also said: {said[len(wanted) :]}"
-            )
+            raise Differs(f"{case.path.name}:{wanted[-1].at} {here}\n  also said: {said[len(wanted) :]}")
         return at
+
+    def _passing(self) -> set[str]:
+        """What is said only because of an accident."""
+        return {self._process().host.texts.say("host.effect-checking")} if self.mode == "crash" else set()
 
     async def _nothing_more(self, line: Line | None, case: Case) -> None:
         said = await self._new_rows()
@@ -428,65 +293,8 @@ class Player:
             self._told = (rows[-1]["seq"], rows[-1]["n"])
         said = [msgspec.json.decode(row["body"], type=Outbound) for row in rows]
         host = self._process().host
-        passing = {host.texts.say("host.effect-checking")} if self.mode == "crash" else set()
+        passing = self._passing()
         # A case's reference comes from the conversation's random id, so a transcript writes "LM-…" for it.
         reference = re.compile(rf"\b{re.escape(host.reference_prefix)}-[A-Z2-7]{{7}}\b")
         masked = f"{host.reference_prefix}-…"
         return [reference.sub(masked, shown(row)) for row in said if row.text not in passing]
-
-    async def _last_said(self) -> str:
-        rows = await self.world.store.query("SELECT body FROM outbound ORDER BY seq DESC, n DESC LIMIT 1")
-        return shown(msgspec.json.decode(rows[0]["body"], type=Outbound)) if rows else "nothing"
-
-    async def _button(self, label: str) -> str | None:
-        rows = await self.world.store.query("SELECT body FROM outbound ORDER BY seq DESC, n DESC LIMIT 40")
-        for row in rows:
-            said = msgspec.json.decode(row["body"], type=Outbound)
-            for choice in said.choices:
-                if squeezed(choice.label) == squeezed(label):
-                    return choice.nonce
-        return None
-
-
-_ACTS: dict[str, dict[str, str]] = {
-    "joins": {"act": "join"},
-    "leaves": {"act": "leave"},
-    "returns": {"act": "return"},
-    "resolves": {"act": "resolve"},
-    "offers": {"act": "offer"},
-    "starts": {"act": "return", "how": "start"},
-    "closes": {"act": "return", "how": "close"},
-}
-
-
-def _agents_act(words: str) -> dict[str, Any]:
-    """`@ Priya joins`, `@ Priya offers bill month=2026-10`: the data of the agent's inbound. Raises `Differs`."""
-    name, act, *more = words.split()
-    if act not in _ACTS:
-        raise Differs(f"nobody knows how an agent {act} ({', '.join(_ACTS)}, or `@ Priya: words`)")
-    dialog = {"dialog": more[0], "answers": dict(one.split("=", 1) for one in more[1:])} if more else {}
-    return {**_ACTS[act], "name": name, **dialog}
-
-
-def _in_any_order(effect: str) -> tuple[str, ...]:
-    """An effect's name and its arguments, whichever came first."""
-    name, *arguments = re.split(r" (?=\w+=)", effect)
-    return (name, *sorted(arguments))
-
-
-def shown(said: Outbound) -> str:
-    """One outbound as a transcript's line: newlines as " / ", buttons in brackets."""
-    parts = [re.sub(r"\s*\n\s*", " / ", said.text.strip())] if said.text else []
-    if said.author and said.author != "system":
-        parts.insert(0, f"{said.author}:")
-    cards = (said.card,) if said.card else said.items.cards if said.items else ()
-    for card in cards:
-        rows = "".join(f" | {name}: {value}" for name, value in card.rows)
-        parts.append(f"({card.title}{' | ' + card.text if card.text else ''}{rows})")
-    if said.file:
-        parts.append(f"({said.file.name})")
-    if said.link:
-        parts.append(f"[{said.link.label}]")
-    if said.choices:
-        parts.append(" ".join(f"[{choice.label}]" for choice in said.choices))
-    return "  ".join(parts)

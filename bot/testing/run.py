@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bot.testing.player import MODES, Differs, Mode, Player, World
+from bot.testing.looking import Differs
+from bot.testing.player import MODES, Mode, Player
 from bot.testing.transcripts import Case, read
+from bot.testing.world import World
 
 NewWorld = Callable[[Case], World]
 

@@ -16,7 +16,8 @@ from bot.script.lint import lint
 from bot.script.scope import Host
 from bot.script.texts import HOST, Texts
 from bot.testing import MODES, Case, read
-from bot.testing.player import Differs, Mode, Player
+from bot.testing.looking import Differs
+from bot.testing.player import Mode, Player
 from tests.worlds import scripts
 from tests.worlds.demo import ROOT, DemoWorld, all_dialogs, recogniser
 

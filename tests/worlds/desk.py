@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet
 from bot.errors import DomainError, SendTemporary
 from bot.model import Address, Inbound, Outbound
 from bot.settings import DeskSettings
-from bot.testing.player import CHANNEL, shown
+from bot.testing.player import CHANNEL
+from bot.testing.shown import shown
 from bot.turn import Turns
 from bot.web import Drain, Health, build_app
 from desk.api import DeskSite
