@@ -51,7 +51,7 @@ export class Api {
     if (rest.method === "POST") headers = { ...headers, "X-Desk-CSRF": this.csrf };
     let answer;
     try {
-      answer = await fetch(this.base + path, { ...rest, headers, credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(20_000) });
+      answer = await fetch(path.startsWith("/desk/") ? path : this.base + path, { ...rest, headers, credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(20_000) });
     } catch {
       throw new Problem(0, "Lost", this.t("lost"));
     }

@@ -2,6 +2,7 @@
 import { html, nothing } from "/ui/vendor/lit.min.js";
 import { KEYS } from "./keys.js";
 import { pounds, since, span } from "./time.js";
+import { upper } from "./words.js";
 
 /** The open window's content, or nothing. `ask` is {kind, …what is filled in}. */
 export function asking(desk, does) {
@@ -79,18 +80,19 @@ const WINDOWS = {
   },
 
   back: (desk, does, ask) => {
-    const { t, me, open: { context } } = desk;
-    const top = context.open.find((one) => one.top) ?? context.open[0];
+    const { t, me, open: { context, tasks: [top] } } = desk;
     const lines = context.return_lines ?? {};
     const line = ask.how === "start" ? (lines.start?.[ask.dialog] ?? ask.line) : lines[ask.how];
+    const then = ask.how === "resume" && top?.question;
     return frame(desk, does, t("backTitle"), html`
       <fieldset><legend class="hidden">${t("backTitle")}</legend>
-        ${option(does, ask, "how", "resume", t("backResume"), top ? t("backResumeMore", { title: top.title, question: top.question || top.step }) : t("backNothing"), !top)}
+        ${option(does, ask, "how", "resume", t("backResume"), top ? t("backResumeMore", { title: upper(top.title) }) : t("backNothing"), !top)}
         ${option(does, ask, "how", "start", t("backStart"))}
         ${option(does, ask, "how", "close", t("backClose"), t("backCloseMore"))}
       </fieldset>
       ${ask.how === "start" ? chooseDialog(t, does, ask, me.dialogs) : nothing}
-      ${line ? html`<div><p class="label">${t("backReads")}</p><p class="preview" data-preview>${line}</p></div>` : nothing}`,
+      ${line ? html`<div><p class="label">${t("backReads")}</p><p class="preview" data-preview>${line}</p>${
+        then ? html`<p class="preview then">${then}</p>` : nothing}</div>` : nothing}`,
       { run: () => does.doBack(), text: t("backDo"), disabled: ask.how === "start" && !ask.dialog });
   },
 
@@ -124,7 +126,7 @@ const WINDOWS = {
     const { t, me, config: { locale } } = desk;
     const { one } = ask;
     const own = one.by.id === me.agent.id;
-    return frame(desk, does, `${one.title}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}`, html`
+    return frame(desk, does, `${desk.actTitle(one.act)}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}`, html`
       <p class="fine">${t("approvalBy", { name: one.by.name, time: span(since(one.asked_at)) })}</p>
       <p class="preview">${one.reason}${one.text ? `\n${one.text}` : ""}</p>
       ${own ? html`<p>${t("ownAsk")}</p>` : field(t, "ask-reason", t("note"), text(does, ask, "reason"))}
@@ -139,7 +141,7 @@ const WINDOWS = {
     const lead = me.agent.role === "lead";
     if (ask.edit) {
       return frame(desk, does, t("repliesTitle"), html`<p class="fine">${t("repliesMore")}</p>
-        ${field(t, "ask-shortcut", t("shortcut"), html`<input id="ask-shortcut" required maxlength="24" pattern="[\\w\\-]+" .value=${ask.shortcut} @input=${set(does, "shortcut")}>`)}
+        ${field(t, "ask-shortcut", t("shortcut"), html`<input id="ask-shortcut" required maxlength="30" pattern="[a-z0-9_\\-]+" .value=${ask.shortcut} @input=${set(does, "shortcut")}>`)}
         ${field(t, "ask-title-text", t("replyTitle"), html`<input id="ask-title-text" required maxlength="80" .value=${ask.title} @input=${set(does, "title")}>`)}
         ${field(t, "ask-text", t("replyText"), text(does, ask, "text", 4))}
         ${lead ? html`<label class="switch"><input type="checkbox" .checked=${ask.shared} @change=${set(does, "shared")}>${t("sharedReply")}</label>` : nothing}`,

@@ -36,6 +36,11 @@ export class Case {
     return this.context?.conversations.find((one) => one.current)?.id ?? "";
   }
 
+  /** What the customer is in the middle of, uppermost first. A dialog that asked nothing is no task: it only waits for us. */
+  get tasks() {
+    return this.context.open.filter((one) => one.question || one.answers.length).reverse();
+  }
+
   /** Somebody else types, for as long as they say so and no more than six seconds. */
   types(event, changed) {
     clearTimeout(this.#typingTimer);

@@ -12,7 +12,7 @@ import { talk } from "./talk.js";
 import { writing } from "./writing.js";
 
 const GIVEN = JSON.parse(document.getElementById("parley-config").textContent);
-const CONFIG = { api: "/desk/api", events: "/desk/events", locale: "en-GB", brand: {}, words: {}, ...GIVEN };
+const CONFIG = { api: "/desk/api", events: "/desk/events", logout: "/desk/logout", locale: "en-GB", brand: {}, words: {}, ...GIVEN };
 
 class ParleyDesk extends LitElement {
   #stuck = true;
@@ -66,7 +66,7 @@ class ParleyDesk extends LitElement {
         desk.changed();
       },
       signOut: async () => {
-        if (await desk.post("/logout", {})) location.assign("/desk/login");
+        if (await desk.post(desk.config.logout, {})) location.assign("/desk/login");
       },
       details: () => {
         const { open, page: at } = desk;

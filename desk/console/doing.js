@@ -66,17 +66,24 @@ export function doing(desk, page) {
 
     doSnooze: () => run("snooze", { until: until(desk.ask) }, "snoozedDone"),
 
-    wake: () => may() && desk.post(path("wake"), {}),
-
-    transfer: () => may() && ask("transfer", { note: "" }),
-
-    doTransfer: () => {
-      const { to, note } = desk.ask;
-      const [kind, id] = [to.slice(0, to.indexOf(" ")), to.slice(to.indexOf(" ") + 1)];
-      return run("transfer", { to_agent: kind === "agent" ? id : null, to_skill: kind === "skill" ? id : null, note }, "transferred", { away: true });
+    wake: async () => {
+      const { open } = desk;
+      if (open?.item?.mine && (await desk.post(path("wake"), {}))) await desk.reload();
     },
 
-    back: () => may() && ask("back", { how: desk.open.context.open.length ? "resume" : "close", note: "", ready: true }),
+    transfer: () => {
+      if (!may()) return;
+      ask("transfer", { note: "" });
+      desk.refresh();
+    },
+
+    doTransfer: () => {
+      const { to, note, key: id } = desk.ask;
+      const [kind, whom] = [to.slice(0, to.indexOf(" ")), to.slice(to.indexOf(" ") + 1)];
+      return run("transfer", { to_agent: kind === "agent" ? whom : null, to_skill: kind === "skill" ? whom : null, note, key: id }, "transferred", { away: true });
+    },
+
+    back: () => may() && ask("back", { how: desk.open.tasks.length ? "resume" : "close", note: "", ready: true }),
 
     doBack: () => {
       const { key: id, how, dialog, note } = desk.ask;
@@ -134,7 +141,7 @@ export function doing(desk, page) {
         at: given.at ? new Date(given.at).toISOString() : null,
       });
       if (!answer) return undefined;
-      const said = { done: "acted", unknown: "actedUnknown", waiting_approval: "actedWaits" }[answer.status];
+      const said = { done: "acted", refused: "actedRefused", waiting_approval: "actedWaits" }[answer.status] ?? "actedUnknown";
       return desk.say(t(said, { reference: answer.reference ?? "" }));
     },
 

@@ -55,10 +55,11 @@ function table({ t, me }, by, rows) {
     </table></div>`;
 }
 
-function approvals({ t, queue, config: { locale } }, does) {
+function approvals(desk, does) {
+  const { t, queue, config: { locale } } = desk;
   const waiting = queue.approvals ?? [];
   return html`<h2>${t("toApprove")}</h2>${waiting.length
-    ? html`<ul class="approvals">${waiting.map((one) => html`<li><div><p><strong>${one.title}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}</strong></p>
+    ? html`<ul class="approvals">${waiting.map((one) => html`<li><div><p><strong>${desk.actTitle(one.act)}${one.amount != null ? `, ${pounds(one.amount, locale)}` : ""}</strong></p>
         <p>${one.reason}</p><p class="fine">${t("approvalBy", { name: one.by.name, time: span(since(one.asked_at)) })}</p></div>
         <button type="button" class="button" @click=${() => does.approval(one)}>${t("approve")} / ${t("decline")}</button></li>`)}</ul>`
     : html`<p class="fine">${t("nothingToApprove")}</p>`}`;

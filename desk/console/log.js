@@ -56,10 +56,15 @@ export class Log {
     return this.#pending.find((one) => one.key === key);
   }
 
-  /** The server has taken it: its line stands for it from now on. */
+  /** The server has taken it. A line without a place yet stays as on its way, until the stream brings it with one. */
   sent(key, line) {
+    const pending = this.pending(key);
+    if (line && line.pos === 0 && pending) {
+      Object.assign(pending, line, { state: undefined });
+      return;
+    }
     this.#pending = this.#pending.filter((one) => one.key !== key);
-    if (line) this.add([line]);
+    if (line && line.pos !== 0) this.add([line]);
   }
 
   drop(key) {

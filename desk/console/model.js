@@ -5,7 +5,7 @@ import { Notifier } from "./notify.js";
 import * as prefs from "./prefs.js";
 import { Stream } from "./stream.js";
 import { serverSays } from "./time.js";
-import { words } from "./words.js";
+import { upper, words } from "./words.js";
 
 const EMPTY = { waiting: [], mine: [], others: [], snoozed: [], approvals: [], counts: {} };
 const TYPING = 3_000; // how often we say that we look, and how long a key press counts as typing
@@ -59,10 +59,10 @@ export class Desk {
   }
 
   #signedIn(me) {
-    this.me = me;
+    this.me = { ...me, dialogs: me.dialogs.map((one) => ({ ...one, title: upper(one.title) })) };
     this.api.csrf = me.csrf;
     this.signedOut = false;
-    this.net = this.net === "opening" ? "online" : this.net;
+    if (this.net === "opening") this.net = "online";
     this.changed();
   }
 
@@ -189,6 +189,17 @@ export class Desk {
     this.changed();
   }
 
+  /** What an act is called. */
+  actTitle(id) {
+    return this.me.acts.find((one) => one.id === id)?.title ?? id;
+  }
+
+  /** Who is here may have changed since the page was opened. */
+  async refresh() {
+    const me = await this.get("/me");
+    if (me) this.#signedIn(me);
+  }
+
   /** The queue as one list, in the order it is shown. */
   get items() {
     const { mine, waiting, snoozed } = this.queue;
@@ -254,7 +265,13 @@ export class Desk {
     this.changed();
     if (state === "lost") {
       // The stream does not say why it ended: a session that is over shows here.
-      await this.api.get("/me").then((me) => this.#signedIn(me), (problem) => problem.status === 401 && this.failed(problem));
+      try {
+        this.#signedIn(await this.api.get("/me"));
+        // Nor does it say whether the open case is still ours to see.
+        await this.reload({ quiet: true });
+      } catch (problem) {
+        if (problem.status === 401) this.failed(problem);
+      }
     } else if (lost) {
       await this.reload();
     }

@@ -17,7 +17,7 @@ export function queue(desk, does) {
     ${own.length
       ? html`<section><h2>${t("toApprove")}<span>${own.length}</span></h2><ul>${own.map((one) => html`<li>
           <button type="button" class="item" @click=${() => does.approval(one)}>
-            <strong>${one.title}</strong><span class="wait">${one.amount != null ? pounds(one.amount, locale) : ""}</span>
+            <strong>${desk.actTitle(one.act)}</strong><span class="wait">${one.amount != null ? pounds(one.amount, locale) : ""}</span>
             <span class="fine">${t("approvalBy", { name: one.by.name, time: span(since(one.asked_at)) })}</span>
           </button></li>`)}</ul></section>`
       : nothing}
@@ -46,6 +46,9 @@ function row(desk, item) {
     : item.last
       ? html`<span class="wait">${moment(item.last.at, locale)}</span>`
       : nothing;
+  const shut = item.holder && !item.mine && item.state !== "waiting" && desk.me.agent.role !== "lead";
+  // A colleague's conversation is theirs and the leads' to read.
+  if (shut) return html`<div class="item shut"><strong>${item.reason_label}</strong>${time}<span class="fine">${item.who}, ${t(item.channel)}</span>${tags(desk, item)}</div>`;
   return html`<button type="button" class="item" data-case=${item.case} aria-current=${open?.id === item.case ? "true" : "false"}
     @click=${() => desk.go(`case/${item.case}`)}>
     <strong>${item.unread && item.mine ? html`<span class="unread" aria-hidden="true">${item.unread}</span><span class="hidden">${

@@ -42,7 +42,9 @@ function head(desk, does) {
     acts.push(button("back", "b", "toBot", () => does.back()));
     acts.push(button("resolve", "e", "resolve", () => does.resolve()));
     acts.push(button("transfer", "t", "transfer", () => does.transfer()));
-    acts.push(item.state === "snoozed" ? button("wake", "z", "wake", () => does.wake()) : button("snooze", "z", "snooze", () => does.snooze()));
+    acts.push(button("snooze", "z", "snooze", () => does.snooze()));
+  } else if (item.state === "snoozed" && item.mine) {
+    acts.push(button("wake", "z", "wake", () => does.wake(), "main"));
   }
   return html`<header class="talk-head">
     <button type="button" class="button plain round only-phone" @click=${() => desk.go("")}>${sign("back")}<span class="hidden">${t("queue")}</span></button>
@@ -70,7 +72,7 @@ function notices(desk) {
     const names = new Intl.ListFormat(locale).format(others.map((one) => one.name));
     shown.push(html`<p class="notice note collision">${sign("eye")}<span>${t(others.length > 1 ? "look" : "looks", { names })}</span></p>`);
   }
-  if (!may.write && !may.claim && (may.why || item.holder)) {
+  if (!may.write && !may.claim && !item.mine && (may.why || item.holder)) {
     shown.push(html`<p class="notice"><span>${may.why || t("held", { name: item.holder.name })}</span></p>`);
   }
   if (item.state === "snoozed") {

@@ -1,4 +1,4 @@
-// Times, durations and money as an agent reads them.
+// Times, durations, money and sizes as an agent reads them.
 
 /** How far this machine's clock is behind the server's, in ms; set from each answer that says "now". */
 let ahead = 0;
@@ -50,4 +50,9 @@ export function pounds(pence, locale) {
 export function pence(text) {
   const match = /^\s*£?\s*(\d{1,6})(?:[.,](\d{1,2}))?\s*$/.exec(text);
   return match ? Number(match[1]) * 100 + Number((match[2] ?? "").padEnd(2, "0")) : undefined;
+}
+
+export function size(bytes, locale) {
+  const [unit, by] = bytes < 1_000_000 ? ["kilobyte", 1_000] : ["megabyte", 1_000_000];
+  return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: 1 }).format(bytes / by);
 }

@@ -126,7 +126,7 @@ const ENGLISH = {
   attach: "Attach a file",
   attaching: "Attaching {name}…",
   remove: "Remove {name}",
-  tooBig: "{name} is larger than 5 MB.",
+  tooBig: "{name} is larger than {size}.",
   badType: "{name} can’t be sent: pictures, PDF and plain text only.",
   hint: "Enter sends, Shift and Enter starts a new line.",
   hintNote: "Enter saves. The customer never sees this.",
@@ -172,7 +172,7 @@ const ENGLISH = {
 
   backTitle: "Back to the bot",
   backResume: "Go on where it stood",
-  backResumeMore: "{title}, at: {question}",
+  backResumeMore: "{title}",
   backNothing: "No dialog is open.",
   backStart: "Start a dialog",
   backClose: "Close the conversation",
@@ -199,6 +199,7 @@ const ENGLISH = {
   actDo: "Do it",
   actAsk: "Ask a lead",
   acted: "Done. Reference {reference}.",
+  actedRefused: "Not done: {reference}",
   actedUnknown: "We could not confirm that it went through. It is being checked; please don’t repeat it.",
   actedWaits: "A lead has been asked to approve it.",
   approve: "Approve",
@@ -253,6 +254,8 @@ const ENGLISH = {
   ago: "{time} ago",
   channels: "Channels",
   trail: "What they asked",
+  human: "A person",
+  stop: "To stop",
   noTrail: "Nothing recognised yet.",
   openDialog: "Open dialog",
   step: "Step",
@@ -315,4 +318,9 @@ export function words(own = {}, always = {}) {
   const all = { ...ENGLISH, ...own };
   return (name, values = {}) =>
     (all[name] ?? name).replace(/\{(\w+)\}/g, (mark, key) => String(values[key] ?? always[key] ?? mark));
+}
+
+/** A name at the beginning of a line. */
+export function upper(text) {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1);
 }

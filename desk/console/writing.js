@@ -2,8 +2,8 @@
 import { Problem, key } from "./api.js";
 import { blank, filled, likeNote, offered } from "./canned.js";
 import { LIMIT } from "./composer.js";
+import { size } from "./time.js";
 
-const LARGEST = 5_000_000; // bytes
 const TYPES = /^(image\/(png|jpeg|gif|webp)|application\/pdf|text\/plain)$/;
 
 /** Actions of the composer. `page` finds the box and keeps the newest line in view. */
@@ -167,8 +167,8 @@ export function writing(desk, page) {
     },
 
     async upload(file) {
-      const { t, open } = desk;
-      if (file.size > LARGEST) return desk.say(t("tooBig", file));
+      const { t, open, me, config: { locale } } = desk;
+      if (me.upload && file.size > me.upload) return desk.say(t("tooBig", { name: file.name, size: size(me.upload, locale) }));
       if (!TYPES.test(file.type)) return desk.say(t("badType", file));
       const waiting = { name: file.name };
       open.draft.file = waiting;

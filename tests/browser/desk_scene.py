@@ -65,7 +65,6 @@ def scene(desk: FakeDesk, agent: Json = AMARA) -> None:
         "id": "a1",
         "case": "o1",
         "act": "goodwill",
-        "title": "Goodwill credit",
         "amount": 5000,
         "by": TOM,
         "reason": "Third engineer visit missed",

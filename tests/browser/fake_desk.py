@@ -140,9 +140,7 @@ class FakeDesk:
     async def heard(self, agent: str, case: str = "") -> None:
         """Wait until this agent listens (to this case)."""
         async with asyncio.timeout(8), self._joined:
-            await self._joined.wait_for(
-                lambda: any(one.agent == agent and one.case == case for one in self.listeners)
-            )
+            await self._joined.wait_for(lambda: any(one.agent == agent and one.case == case for one in self.listeners))
 
     def posted(self, what: str) -> list[Any]:
         """The bodies that came to paths which end so."""
@@ -185,7 +183,8 @@ class FakeDesk:
         return {
             "agent": {**own, "load": load}, "csrf": f"csrf-{agent}", "brand": LARKSPUR, "locale": "en-GB",
             "dialogs": DIALOGS, "acts": ACTS, "reasons": {"asked": "Asked for a person"},
-            "skills": ["billing", "complaints"], "colleagues": [{**one, "load": 0} for one in people],
+            "skills": ["billing", "complaints"],
+            "upload": 2_000, "colleagues": [{**one, "load": 0} for one in people],
             "hours": {"open": True, "until": ahead(3600), "next": None, "line": "Monday to Saturday, 8am to 8pm"},
         }  # fmt: skip
 
@@ -325,13 +324,14 @@ class FakeDesk:
                 self.tell_queue()
             case "say":
                 said = self.line(case, "agent", body["text"], author=first, by=agent, status="sent", key=body["key"])
-                return {"line": self._seen(said, agent), "item": self._item(case, agent)}
+                # On its way in: the stream brings it with its place.
+                return {"line": {**self._seen(said, agent), "pos": 0, "ref": "", "status": "queued"}}
             case "note":
                 number = f"n{len(self.cases[case]['lines']) + 1}"
                 note = self.line(
                     case, "agent", body["text"], author=first, by=agent, kind="note", pos=number, key=body["key"]
                 )
-                return {"line": self._seen(note, agent), "item": self._item(case, agent)}
+                return {"line": self._seen(note, agent)}
             case "files":
                 part = await (await request.multipart()).next()
                 data = await part.read()  # type: ignore[union-attr]

@@ -1,0 +1,172 @@
+"""A customer in one window, two agents in two others, over a real process: handed over, seen by both, taken by one,
+answered, helped with what only the customer may approve, and back where the dialog stood."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.browser.site import Site
+from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM
+from tests.browser.test_desk import RECORD
+from tests.browser.test_story import approve, hears, say, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+SHOTS = os.environ.get("PARLEY_SHOTS")
+NOTE = "sounds worried, go gently zebra"
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    if not SYSTEM_CHROMIUM.exists():
+        if os.environ.get("PARLEY_REQUIRE_ALL"):
+            pytest.fail("no Chromium")
+        pytest.skip("no Chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(SYSTEM_CHROMIUM), args=ARGS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    site = Site(tmp_path)
+    await site.start()
+    yield site
+    await site.stop()
+
+
+async def window(browser: Browser, width: int = 1280, height: int = 860) -> BrowserContext:
+    context = await browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
+    context.set_default_timeout(15_000)
+    await context.add_init_script(RECORD)
+    return context
+
+
+async def at_desk(browser: Browser, site: Site, name: str) -> Page:
+    page = await (await window(browser)).new_page()
+    await page.goto(f"{site.url}/desk")
+    await page.get_by_role("button", name=name).click()
+    await expect(page.get_by_role("navigation", name="Queue")).to_be_visible()
+    return page
+
+
+async def picture(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+
+
+async def _first_told(page: Page) -> float:
+    """When the page first told the desktop, in epoch seconds."""
+    async with asyncio.timeout(5):
+        while not (told := await page.evaluate("window.told")):
+            await page.wait_for_timeout(20)
+    return float(told[0]["at"]) / 1000
+
+
+@pytest.mark.promise("silent")
+async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site: Site) -> None:
+    priya, tom = await at_desk(browser, site, "Priya Shah"), await at_desk(browser, site, "Tom Reed")
+    await expect(priya.locator(".queue")).to_contain_text("All quiet")
+    customer = await (await window(browser, 700, 860)).new_page()
+    await customer.goto(f"{site.url}/chat")
+    await say(customer, "why is my bill higher?")
+    tab = await sign_in(customer, "Ana")
+    await tab.close()
+    await hears(customer, "£14.20 more than September")
+    await say(customer, "unlink")
+    await hears(customer, "Unlink this chat from your account?")
+
+    # Tom is still wrapping up, so it is Priya's. She is told within a second of its standing in the queue.
+    await tom.get_by_label("Your status").select_option("wrapping_up")
+    await expect(tom.locator(".status.wrapping_up")).to_be_visible()
+    await say(customer, "talk to a person")
+    told = await _first_told(priya)
+    ((opened,),) = site.rows("SELECT opened_at FROM desk_item")
+    assert 0 < told - opened < 1
+    await hears(customer, "I've asked a colleague to join you here")
+    shown = str(await priya.evaluate("JSON.stringify(window.told)"))
+    assert "Ana" not in shown
+    assert "talk to a person" not in shown
+
+    # Both look; one takes it.
+    for page in (priya, tom):
+        await page.bring_to_front()
+        await page.locator(".queue .item", has_text="Asked for a person").click()
+        await expect(page.locator(".talk-head")).to_contain_text("Asked for a person")
+    await expect(tom.locator(".collision")).to_contain_text("Priya Shah")
+    await expect(priya.locator(".collision")).to_contain_text("Tom Reed")
+    await expect(priya.locator(".log")).to_contain_text("why is my bill higher?")
+    await expect(priya.locator(".summary li")).to_have_count(3)
+    await picture(priya, "desk-story-1-waiting")
+    await priya.bring_to_front()
+    await priya.keyboard.press("c")
+    await hears(customer, "Priya from Larkspur Mobile has joined")
+    await expect(tom.locator(".talk-head")).to_have_count(0)
+    await expect(tom.locator(".queue")).to_contain_text("With colleagues")
+    assert site.rows("SELECT state, COUNT(*) FROM desk_item GROUP BY state") == [("held", 1)]
+
+    # A note that only colleagues see, a reply, and the customer's answer.
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("n")
+    await priya.keyboard.type(NOTE)
+    await priya.keyboard.press("Enter")
+    await expect(priya.locator(".said.private")).to_contain_text(NOTE)
+    await priya.get_by_role("button", name="Reply", exact=True).click()
+    await priya.keyboard.type("Hello Ana, I’m Priya. Which one is it about?")
+    await priya.keyboard.press("Enter")
+    await priya.get_by_role("dialog").get_by_role("button", name="Send to the customer").click()
+    await hears(customer, "Hello Ana, I’m Priya.")
+    await say(customer, "the broadband one please")
+    await expect(priya.locator(".said.customer").last).to_contain_text("the broadband one please")
+    assert "Cancel the Direct Debit for" not in await customer.get_by_role("log").inner_text()
+
+    # A dialog offered with its answers filled in; the change is the customer's own to approve.
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("o")
+    offer = priya.get_by_role("dialog", name="Offer a dialog to the customer")
+    await offer.get_by_role("combobox", name="Dialog").select_option("cancel_direct_debit")
+    await offer.get_by_label("Service").fill("broadband")
+    await picture(priya, "desk-story-2-offer")
+    await offer.get_by_role("button", name="Offer it").click()
+    await customer.get_by_role("button", name="Start").last.click()
+    await hears(customer, "Cancel the Direct Debit for Home broadband")
+    await customer.get_by_role("button", name="Yes, cancel it").last.click()
+    tab = await approve(customer)
+    await tab.get_by_role("button", name="Approve").click()
+    await expect(tab.get_by_role("link", name="Back to the chat")).to_be_visible()
+    await tab.close()
+    await hears(customer, "Your reference is DD-")
+    await hears(customer, "You're with the person you were talking to again")
+    ((reference,),) = site.rows("SELECT reference FROM effect WHERE status = 'done'")
+    await expect(priya.get_by_role("region", name="About this conversation")).to_contain_text(reference)
+    await picture(priya, "desk-story-3-done")
+    await picture(customer, "desk-story-4-customer")
+
+    # Back to the bot, with the very line that was shown before; the dialog goes on where it stood.
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("b")
+    back = priya.get_by_role("dialog", name="Back to the bot")
+    line = (await back.locator("[data-preview]").inner_text()).strip()
+    await picture(priya, "desk-story-5-back")
+    await back.get_by_role("button", name="Hand back").click()
+    await expect(priya.locator(".queue")).to_contain_text("All quiet")
+    await hears(customer, line)
+    said = await customer.get_by_role("log").inner_text()
+    assert "Unlink this chat from your account?" in said.split(line, 1)[1]
+    await say(customer, "no")
+    await hears(customer, "the chat stays linked")
+    said = await customer.get_by_role("log").inner_text()
+    assert NOTE not in said
+    assert site.rows("SELECT COUNT(*) FROM outbound WHERE body LIKE '%zebra%'") == [(0,)]
+    assert site.rows("SELECT COUNT(*) FROM entry WHERE body LIKE '%zebra%'") == [(0,)]
+    assert site.rows("SELECT COUNT(*) FROM desk_note WHERE text LIKE '%zebra%'") == [(1,)]
+    for page in (priya, tom, customer):
+        await page.context.close()
