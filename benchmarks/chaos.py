@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import logging
 import os
 import random
 import shutil
@@ -318,6 +319,8 @@ def main() -> None:
     if given.restarts and given.store == "sqlite":
         parser.error("SQLite has no server to restart.")
     warnings.simplefilter("ignore")
+    # A killed worker leaves half a request at the fakes; their server would tell of each.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     plan = Plan(
         store=given.store,
         workers=given.workers or (1 if given.store == "sqlite" else 2),

@@ -76,7 +76,7 @@ class Customer:
     def __init__(
         self, chat: Chat, visitor: Visitor, tally: Tally, amounts: itertools.count[int], dice: random.Random
     ) -> None:
-        self.chat, self._visitor, self._tally, self._amounts, self._dice = chat, visitor, tally, amounts, dice
+        self.chat, self.visitor, self._tally, self._amounts, self._dice = chat, visitor, tally, amounts, dice
         self._with_a_person: set[str] = set()
 
     async def run(self, errands: int, going: Callable[[], bool]) -> None:
@@ -89,11 +89,12 @@ class Customer:
                 errand = self._dice.choices([one for one, _ in ERRANDS], [share for _, share in ERRANDS])[0]
                 # What nobody could confirm is with a person, and the dialog waits for them.
                 if errand.name not in self._with_a_person:
-                    await self._do(errand)
+                    await self.do(errand)
         finally:
             await self.chat.close()
 
-    async def _do(self, errand: Errand) -> None:
+    async def do(self, errand: Errand) -> None:
+        """Do one errand, to its end or until patience is over."""
         inbox = self.chat.diary.inbox
         while not inbox.empty():
             inbox.get_nowait()
@@ -125,7 +126,7 @@ class Customer:
             await self.chat.press(shown, yes)
         elif "Please approve this" in shown.text or "Please sign in" in shown.text or shown.urls:
             if shown.urls:
-                code = await self._visitor.follow(shown.urls[-1])
+                code = await self.visitor.follow(shown.urls[-1])
                 if code is not None:
                     await self.chat.say(code)
         elif re.search(r"How many pence", shown.text):

@@ -83,7 +83,7 @@ class Site:
             # Killed at every moment, a good message may be begun many times before it is done.
             "limits": {
                 "lease": LEASE,
-                "poison": 8,
+                "poison": 25,
                 "effect_grace": 1.0,
                 "timers": 0.25,
                 # These customers are in a hurry; what is over the limit would get no turn.
