@@ -170,3 +170,96 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     assert site.rows("SELECT COUNT(*) FROM desk_note WHERE text LIKE '%zebra%'") == [(1,)]
     for page in (priya, tom, customer):
         await page.context.close()
+
+
+async def take(page: Page, reason: str) -> None:
+    """Open what waits for this reason, and take it."""
+    await page.bring_to_front()
+    await page.locator(".queue .item", has_text=reason).first.click()
+    await page.get_by_role("button", name="Take it").first.click()
+    await expect(page.locator("#text")).to_be_focused()
+
+
+@pytest.mark.long
+async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site: Site) -> None:
+    priya, amara = await at_desk(browser, site, "Priya Shah"), await at_desk(browser, site, "Amara Cole")
+    await amara.get_by_label("Your status").select_option("wrapping_up")
+    customer = await (await window(browser, 700, 860)).new_page()
+    await customer.goto(f"{site.url}/chat")
+    await say(customer, "why is my bill higher?")
+    await (await sign_in(customer, "Ana")).close()
+    await hears(customer, "£14.20 more than September")
+    await say(customer, "talk to a person")
+    await hears(customer, "I've asked a colleague")
+    await take(priya, "Asked for a person")
+
+    # A file up and out, and one sentence from the saved replies.
+    letter = {"name": "letter.txt", "mimeType": "text/plain", "buffer": b"Dear Ana, as we said."}
+    await priya.get_by_label("Attach a file").set_input_files(letter)
+    await expect(priya.locator(".chips")).to_contain_text("letter.txt")
+    await priya.locator("#text").fill("Here it is in writing.")
+    await priya.keyboard.press("Enter")
+    await expect(customer.get_by_role("link", name="letter.txt")).to_be_visible()
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("?")
+    await priya.get_by_role("button", name="Saved replies").click()
+    await priya.get_by_role("button", name="Add a saved reply").click()
+    await priya.get_by_label("Short name").fill("sorry")
+    await priya.get_by_label("Title").fill("An apology")
+    await priya.get_by_label("Text").fill("I’m sorry, {first}. Your reference is {reference}.")
+    await priya.get_by_role("button", name="Save", exact=True).click()
+    await expect(priya.get_by_role("dialog")).to_contain_text("/sorry")
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("/")
+    await priya.keyboard.type("so")
+    await priya.keyboard.press("Enter")
+    await priya.keyboard.type("Ana")
+    await priya.keyboard.press("Enter")
+    await hears(customer, "I’m sorry, Ana. Your reference is LM-")
+
+    # A credit within the limit is done; one above it is the lead's to approve.
+    for amount, button in (("5", "Do it"), ("25", "Ask a lead")):
+        await priya.get_by_role("button", name="Goodwill credit").click()
+        await priya.get_by_label("Amount in pounds").fill(amount)
+        await priya.get_by_label("Why").fill("A long wait")
+        await priya.get_by_role("button", name=button).click()
+        await expect(priya.get_by_role("dialog")).to_have_count(0)
+    await hears(customer, "A credit of £5.00 is on your account")
+    await amara.get_by_role("link", name="Figures").click()
+    await amara.get_by_role("button", name="Approve / Decline").click()
+    await expect(amara.get_by_role("dialog")).to_contain_text("Goodwill credit, £25.00")
+    await amara.get_by_role("button", name="Approve", exact=True).click()
+    await hears(customer, "A credit of £25.00 is on your account")
+    await expect(priya.get_by_role("region", name="About this conversation")).to_contain_text("Approved by Amara Cole")
+    assert site.rows("SELECT amount, status FROM desk_act ORDER BY asked_at") == [(500, "done"), (2500, "done")]
+    await expect(amara.locator(".tile").nth(1)).to_contain_text("1")
+    await picture(amara, "desk-story-6-figures")
+
+    # Put aside, taken up again, passed on with a note, and resolved by the colleague.
+    await priya.bring_to_front()
+    await priya.keyboard.press("Escape")
+    await priya.keyboard.press("z")
+    await priya.get_by_role("dialog").get_by_role("button", name="Snooze").click()
+    await expect(priya.locator(".notices")).to_contain_text("Snoozed until")
+    await priya.keyboard.press("z")
+    await expect(priya.locator("#text")).to_be_visible()
+    await priya.keyboard.press("t")
+    window_ = priya.get_by_role("dialog", name="Transfer")
+    await window_.get_by_label("Amara Cole").check()
+    await window_.get_by_label("Note for whoever takes it").fill(NOTE)
+    await window_.get_by_role("button", name="Transfer").click()
+    await hears(customer, "Priya is passing you to a colleague")
+    await amara.bring_to_front()
+    await amara.get_by_role("link", name="Conversations").click()
+    await expect(amara.locator(".queue .item", has_text="For you")).to_be_visible()
+    await take(amara, "Asked for a person")
+    await expect(amara.locator(".said.private")).to_contain_text(NOTE)
+    await hears(customer, "Amara from Larkspur Mobile has joined")
+    await amara.keyboard.press("Escape")
+    await amara.keyboard.press("e")
+    await amara.get_by_role("dialog").get_by_role("button", name="Resolve").click()
+    await hears(customer, "Amara has left the chat")
+    await expect(amara.locator(".queue")).to_contain_text("All quiet")
+    assert NOTE not in await customer.get_by_role("log").inner_text()
+    for page in (priya, amara, customer):
+        await page.context.close()
