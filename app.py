@@ -16,6 +16,7 @@ except ModuleNotFoundError:
     sys.exit("Error: this Python has not Parley's packages. Run `make run` once, then call .venv/bin/python app.py …")
 
 import keeping
+import understanding
 from bot.errors import ParleyError
 
 if TYPE_CHECKING:
@@ -289,6 +290,7 @@ def new_brand(name: str, folder: Annotated[Path, typer.Option(help="Where its fo
 
 
 keeping.register(cli, command)
+understanding.register(cli, command)
 
 if __name__ == "__main__":
     cli()

@@ -9,7 +9,7 @@ from bot.model import Control, Entity, Parse
 from nlu import rules
 from nlu.entities import EntityFinder
 from nlu.front import LOCALE, RULES, Front, Ranking, known, offered
-from nlu.model import Model
+from nlu.model import OUT_OF_SCOPE, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Chain:
         return self.scored(text, locale)[0]
 
     def scored(self, text: str, locale: str | None = None) -> tuple[Parse, float]:
-        """The parse, and what its acceptance hung on: 1 where a rule or an example's own words spoke."""
+        """The parse, and what its acceptance hung on: 1 where a rule or an example spoke, 0 if best out of scope."""
         began = time.perf_counter()
         intent, backend, ranking, entities, score = self._read(text)
         parse = Parse(
@@ -56,8 +56,9 @@ class Chain:
         seen = Front(self.find, self.model.exact, self.ruled).read(text)
         if seen.intent is not None:
             backend = RULES if seen.by_rule else self.model.backend
-            return seen.intent, backend, seen.ranking, seen.entities, 1.0
+            return seen.intent, backend, seen.ranking, seen.entities, 1.0 if seen.intent else 0.0
         read = self.model.reading(text)
         ranking = offered(read.ranking)
         intent = read.ranking[0][0] if read.ranking and read.score >= self.model.fit.threshold else ""
-        return known(intent), self.model.backend, ranking, seen.entities, read.score
+        inside = bool(read.ranking) and read.ranking[0][0] != OUT_OF_SCOPE
+        return known(intent), self.model.backend, ranking, seen.entities, read.score if inside else 0.0

@@ -65,7 +65,7 @@ def obtain(
 def _fitted(told: Lesson, folder: Path, progress: Callable[[str], None]) -> Model:
     trained = taught(told, folder.name, progress)
     trained.save(folder)
-    for old in _models(folder.parent)[:-KEPT]:  # so that a day of editing does not fill the disk
+    for old in models(folder.parent)[:-KEPT]:  # so that a day of editing does not fill the disk
         if old != folder:
             shutil.rmtree(old, ignore_errors=True)
     return trained
@@ -73,7 +73,7 @@ def _fitted(told: Lesson, folder: Path, progress: Callable[[str], None]) -> Mode
 
 def _trust(cache: Path, told: Lesson) -> Fit | None:
     """The trust of the latest model that knew half of these intents and weighed as many machines."""
-    for folder in reversed(_models(cache)):
+    for folder in reversed(models(cache)):
         try:
             before = Model.load(folder)
         except BadModel:
@@ -84,7 +84,7 @@ def _trust(cache: Path, told: Lesson) -> Fit | None:
     return None
 
 
-def _models(cache: Path) -> list[Path]:
+def models(cache: Path) -> list[Path]:
     """The models in the cache, the oldest first."""
     found = [m for m in cache.iterdir() if (m / "model.json").is_file()] if cache.is_dir() else []
     return sorted(found, key=lambda m: m.stat().st_mtime)

@@ -22,7 +22,7 @@ class Read:
     best: str
     confidence: float
     score: float
-    """what the threshold is compared with"""
+    """what the threshold is compared with; 0 where out of scope was the best guess"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ def _accuracy(reads: Sequence[Read]) -> float:
 
 
 def _step(threshold: float, inside: Sequence[Read], outside: Sequence[Read]) -> Step:
-    kept = sum(read.best == read.example.intent and read.score >= threshold for read in inside)
-    refused = sum(read.best == OUT_OF_SCOPE or read.score < threshold for read in outside)
+    kept = sum(read.best == read.example.intent and read.score >= threshold and read.score > 0 for read in inside)
+    refused = sum(read.score < threshold or read.score == 0 for read in outside)
     return Step(threshold, _share(kept, len(inside)), _share(refused, len(outside)))
 
 
