@@ -30,14 +30,14 @@ from adapters.messenger.settings import MessengerSettings
 from adapters.reconcile import tag_for
 from bot.delivery import Delivery
 from bot.errors import NotPrivate, SendTemporary, SendUncertain, SettingsError, StoreUnavailable, WindowClosed
-from bot.model import Address, Choice, Link, Outbound, Party
-from bot.ports import Claim, OutboxClaim, OutRow, Sql, Work
+from bot.model import Address, Choice, Link, Outbound
+from bot.ports import OutRow, Sql, Work
 from bot.store import open_store
 from tests.contract.rigs.base import HandClock, World
+from tests.contract.rigs.edges import ANA, BEN, claimed, deliver, letters, reply, rows
 from tests.contract.rigs.messenger import VERIFY, MessengerRig, opened
 from tests.postgres import fresh_database
 
-ANA, BEN = "1001", "1002"
 STAMP = 1_793_698_200_000
 
 
@@ -45,28 +45,6 @@ STAMP = 1_793_698_200_000
 async def rig() -> AsyncIterator[MessengerRig]:
     async with opened() as made:
         yield made
-
-
-async def rows(rig: MessengerRig) -> list[dict[str, Any]]:
-    found = await rig.store.query("SELECT kind, key, text, data FROM inbound ORDER BY conversation, seq")
-    return [{**row, "data": msgspec.json.decode(row["data"])} for row in found]
-
-
-async def letters(rig: MessengerRig) -> list[dict[str, Any]]:
-    return await rig.store.query("SELECT connection, reason, body FROM dead_letter")
-
-
-async def claimed(rig: MessengerRig) -> Claim:
-    (claim,) = await rig.store.claim(10, lease=30)
-    return claim
-
-
-async def reply(rig: MessengerRig, said: Outbound, *, user: str = ANA) -> OutboxClaim:
-    assert await rig.says("hello", user=user) == 200
-    party: Party = "agent" if said.purpose == "agent" else "bot"
-    await rig.store.commit(await claimed(rig), Work(b"", (OutRow(0, said),), party=party), lease=30)
-    (held,) = await rig.store.claim_outbox(10, lease=30)
-    return held
 
 
 def item(user: str = ANA, **what: Any) -> dict[str, Any]:
@@ -578,16 +556,6 @@ async def test_slow_turns_show_typing_and_quick_ones_do_not() -> None:
 
 
 # Reconciling
-
-
-async def deliver(rig: MessengerRig, rounds: int = 6) -> None:
-    delivery = Delivery(rig.store, {"messenger": rig.channel}, rig.clock)
-    for _ in range(rounds):
-        for held in await rig.store.claim_outbox(10, lease=30):
-            await delivery.one(held)
-        if not await rig.store.query("SELECT n FROM outbound WHERE status IN ('queued', 'sending')"):
-            return
-        await asyncio.sleep(1.05)
 
 
 @pytest.mark.slow

@@ -21,13 +21,12 @@ from adapters.fakes.slack import SIGNATURE, STAMP
 from adapters.fakes.slack_rules import Refusal
 from adapters.slack.errors import Busy, PersonUnavailable, Refused, ScopeMissing, TokenDead, TooFast, Unreachable
 from adapters.slack.settings import SlackSettings
-from bot.delivery import Delivery
 from bot.errors import NotPrivate, SendPermanent, SendUncertain, SettingsError, StoreUnavailable
 from bot.model import Address, Choice, Link, Outbound
-from bot.ports import Claim, OutboxClaim, OutRow, Sql, Work
+from bot.ports import OutRow, Sql, Work
+from tests.contract.rigs.edges import ANA, BEN, claimed, deliver, letters, reply, rows
 from tests.contract.rigs.slack import SlackRig, opened
 
-ANA, BEN = "1001", "1002"
 TS = "1793698200.000100"
 FORM = "application/x-www-form-urlencoded"
 
@@ -38,31 +37,11 @@ LINK = (
     " 'C-1001', :at, :at, :at, :at + 86400)"
 )
 
+
 @pytest.fixture
 async def rig() -> AsyncIterator[SlackRig]:
     async with opened() as made:
         yield made
-
-
-async def rows(rig: SlackRig) -> list[dict[str, Any]]:
-    found = await rig.store.query("SELECT kind, key, text, data FROM inbound ORDER BY conversation, seq")
-    return [{**row, "data": msgspec.json.decode(row["data"])} for row in found]
-
-
-async def letters(rig: SlackRig) -> list[dict[str, Any]]:
-    return await rig.store.query("SELECT connection, reason, body FROM dead_letter")
-
-
-async def claimed(rig: SlackRig) -> Claim:
-    (claim,) = await rig.store.claim(10, lease=30)
-    return claim
-
-
-async def reply(rig: SlackRig, said: Outbound, *, user: str = ANA, thread: str = "") -> OutboxClaim:
-    assert await rig.says("hello", user=user, thread=thread) == 200
-    await rig.store.commit(await claimed(rig), Work(b"", (OutRow(0, said),)), lease=30)
-    (held,) = await rig.store.claim_outbox(10, lease=30)
-    return held
 
 
 def event(**more: Any) -> dict[str, Any]:
@@ -557,16 +536,6 @@ async def test_a_service_that_is_down_is_tried_again(rig: SlackRig, monkeypatch:
 
 
 # Reconciling
-
-
-async def deliver(rig: SlackRig, rounds: int = 6) -> None:
-    delivery = Delivery(rig.store, {"slack": rig.channel}, rig.clock)
-    for _ in range(rounds):
-        for held in await rig.store.claim_outbox(10, lease=30):
-            await delivery.one(held)
-        if not await rig.store.query("SELECT n FROM outbound WHERE status IN ('queued', 'sending')"):
-            return
-        await asyncio.sleep(1.05)
 
 
 LONG = " ".join(f"Sentence {at} of a rather long message." for at in range(200))

@@ -26,7 +26,8 @@ from adapters.telegram.errors import (
 )
 from bot.errors import NotPrivate, SendUncertain, SettingsError, StoreUnavailable
 from bot.model import Address, Choice, Link, Outbound
-from bot.ports import Claim, OutboxClaim, OutRow, Work
+from bot.ports import OutboxClaim, OutRow, Work
+from tests.contract.rigs.edges import claimed, letters, rows
 from tests.contract.rigs.telegram import GROUP, SECRET, TelegramRig, opened
 
 ANA, BEN = 1001, 1002
@@ -40,20 +41,6 @@ PHOTO = [
 async def rig() -> AsyncIterator[TelegramRig]:
     async with opened() as made:
         yield made
-
-
-async def rows(rig: TelegramRig) -> list[dict[str, Any]]:
-    found = await rig.store.query("SELECT kind, key, text, data FROM inbound ORDER BY conversation, seq")
-    return [{**row, "data": msgspec.json.decode(row["data"])} for row in found]
-
-
-async def letters(rig: TelegramRig) -> list[dict[str, Any]]:
-    return await rig.store.query("SELECT connection, reason, body FROM dead_letter")
-
-
-async def claimed(rig: TelegramRig) -> Claim:
-    (claim,) = await rig.store.claim(10, lease=30)
-    return claim
 
 
 async def reply(rig: TelegramRig, said: Outbound, *, user: int = ANA) -> OutboxClaim:
