@@ -5,6 +5,9 @@ The pipeline: accept, claim, route, replayed dialog, commit, log, outbound. `rep
 conversation and user state saved each turn; `botbuilder_bare` leaves both out and is handed ready-made Activities.
 Ours reads each message from JSON too. Every figure is the median of `--rounds` rounds; compare ratios, not figures of
 different runs.
+
+`--workers N` runs it as N processes on one PostgreSQL, and beside it Procrastinate: as many processes, messages and
+conversations, our turn function under its lock.
 """
 
 from __future__ import annotations
@@ -26,8 +29,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 
+from benchmarks import dialog_waiting
+from benchmarks._led import Worked, crew, work
+from benchmarks._postgres import server
 from benchmarks.dialog import MESSAGES, TEXTS, NoLogin, Rules, order, today
 from bot.bridge import Bridge
 from bot.model import Address, Inbound
@@ -54,11 +61,13 @@ class Round:
     botbuilder_bare_turns_per_s: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    procrastinate_accept_per_s: float = 0.0
+    procrastinate_turns_per_s: float = 0.0
     us_cpu: dict[str, float] = field(default_factory=dict)
 
 
-def host(store: Store, folder: Path) -> Host:
-    """An engine over this store."""
+def host(store: Store, folder: Path, *, wait: float = 0.0) -> Host:
+    """An engine over this store; with `wait`, each turn reads once at a backend that takes so many seconds."""
     texts = folder / "bench.ftl"
     texts.write_text(TEXTS, "utf-8")
     login = NoLogin()
@@ -66,8 +75,8 @@ def host(store: Store, folder: Path) -> Host:
         store=store,
         clock=SystemClock(),
         texts=Texts({"en-GB": [HOST / "en.ftl", texts]}, {"name": "Bench", "phone": "0", "hours": "always"}, today),
-        dialogs=Dialogs(dialogs_in(sys.modules[order.__module__])),
-        services=Services({}),
+        dialogs=Dialogs(dialogs_in(dialog_waiting if wait else sys.modules[order.__module__])),
+        services=Services({dialog_waiting.Backend: dialog_waiting.Slow(wait)} if wait else {}),
         recogniser=Rules(),
         identity=login,
         login=login,
@@ -253,13 +262,16 @@ async def botbuilder(conversations: int, messages: int, *, bare: bool) -> float:
     return conversations * messages / (time.perf_counter() - begun)
 
 
-async def once(store: str, conversations: int, messages: int) -> Round:
+async def once(store: str, workers: int, conversations: int, messages: int) -> Round:
     """One round, on a database of its own."""
     figures = Round()
     folder = Path(tempfile.mkdtemp(prefix="parley-bench-"))
     try:
-        async with _database(store, folder) as url:
-            await ours(url, folder, conversations, messages, figures)
+        if workers:
+            figures = await several(workers, conversations, messages)
+        else:
+            async with _database(store, folder) as url:
+                await ours(url, folder, conversations, messages, figures)
         figures.botbuilder_turns_per_s = await botbuilder(conversations, messages, bare=False)
         figures.botbuilder_bare_turns_per_s = await botbuilder(conversations, messages, bare=True)
     finally:
@@ -274,10 +286,47 @@ async def _database(store: str, folder: Path) -> AsyncIterator[str]:
         await migrate(url)
         yield url
         return
-    from tests.postgres import fresh_database
-
-    async with fresh_database() as url:
+    async with server() as postgres, postgres.database() as url:
         yield url
+
+
+async def several(workers: int, conversations: int, messages: int) -> Round:
+    """One round of so many processes, and of Procrastinate's, on databases of one server."""
+    figures, total = Round(), conversations * messages
+    async with server() as postgres:
+        async with postgres.database() as url:
+            unfinished = f"SELECT COUNT(*) FROM conversation WHERE done < {messages}"
+            done = await _crew("ours", url, workers, conversations, messages, unfinished)
+            figures.accept_per_s = total / done.accept_s
+            figures.replay_commit_per_s = total / done.turns_s
+            figures.turns_per_s = total / (done.accept_s + done.turns_s)
+            figures.us_cpu["turn"] = done.cpu_s / total * 1e6
+        async with postgres.database(migrated=False) as url:
+            from benchmarks._procrastinate import prepare
+
+            await prepare(url)
+            unfinished = f"SELECT {conversations} - COUNT(*) FROM bench_state WHERE done = {messages}"
+            done = await _crew("procrastinate", url, workers, conversations, messages, unfinished)
+            figures.procrastinate_accept_per_s = total / done.accept_s
+            figures.procrastinate_turns_per_s = total / (done.accept_s + done.turns_s)
+    return figures
+
+
+async def _crew(kind: str, url: str, workers: int, conversations: int, messages: int, unfinished: str) -> Worked:
+    connection = await asyncpg.connect(url)
+
+    async def left() -> int:
+        found: int = await connection.fetchval(unfinished)
+        return found
+
+    try:
+        async with crew(kind, url, workers, conversations, messages) as led:
+            done = await work(led, left)
+    finally:
+        await connection.close()
+    if done.turns != conversations * messages:
+        raise RuntimeError(f"{done.turns} turns instead of {conversations * messages}")
+    return done
 
 
 def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -291,6 +340,7 @@ def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]
         "conversations": arguments.conversations,
         "messages": arguments.messages,
         "rounds": len(rounds),
+        "workers": arguments.workers,
         "cores": os.cpu_count(),
         "accept_per_s": median(lambda r: r.accept_per_s),
         "turns_per_s": median(lambda r: r.turns_per_s),
@@ -300,11 +350,20 @@ def report(rounds: list[Round], arguments: argparse.Namespace) -> dict[str, Any]
         "us_cpu_per_turn": {
             stage: round(statistics.median(one.us_cpu[stage] for one in rounds)) for stage in rounds[0].us_cpu
         },
+        **(_beside(median) if arguments.workers else {}),
         "botbuilder_turns_per_s": median(lambda r: r.botbuilder_turns_per_s),
         "botbuilder_bare_turns_per_s": median(lambda r: r.botbuilder_bare_turns_per_s),
         "ratio_to_botbuilder": median(lambda r: r.turns_per_s / r.botbuilder_turns_per_s, 2),
         "replay_ratio": median(lambda r: r.replay_commit_per_s / r.botbuilder_turns_per_s, 2),
         "ratio_to_botbuilder_bare": median(lambda r: r.turns_per_s / r.botbuilder_bare_turns_per_s, 2),
+    }
+
+
+def _beside(median: Callable[..., float]) -> dict[str, Any]:
+    return {
+        "procrastinate_accept_per_s": median(lambda r: r.procrastinate_accept_per_s),
+        "procrastinate_turns_per_s": median(lambda r: r.procrastinate_turns_per_s),
+        "ratio_to_procrastinate": median(lambda r: r.turns_per_s / r.procrastinate_turns_per_s, 2),
     }
 
 
@@ -315,16 +374,20 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=2000)
     parser.add_argument("--messages", type=int, default=5, choices=range(1, 6))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=0, help="processes, on PostgreSQL; 0: all in this one")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--profile", action="store_true", help="print where one round's time goes")
     arguments = parser.parse_args()
+    if arguments.workers and arguments.store == "sqlite":
+        parser.error("SQLite has one writing process: --workers needs --store postgres.")
     warnings.simplefilter("ignore")
     tune()
     if arguments.profile:
         profile = cProfile.Profile()
         profile.enable()
     rounds = [
-        asyncio.run(once(arguments.store, arguments.conversations, arguments.messages)) for _ in range(arguments.rounds)
+        asyncio.run(once(arguments.store, arguments.workers, arguments.conversations, arguments.messages))
+        for _ in range(arguments.rounds)
     ]
     if arguments.profile:
         profile.disable()

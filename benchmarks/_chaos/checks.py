@@ -179,7 +179,7 @@ async def _effects(store: Store, diaries: Sequence[Diary], folder: Path, found: 
 
 async def _records(store: Store, entered: list[Any], receipts: dict[str, Any], found: Findings) -> None:
     rows = await store.query("SELECT key, function, arguments, status, reference, conversation FROM effect")
-    cases = await store.query("SELECT about, conversation FROM cases WHERE cause = 'effect_unknown'")
+    cases = await store.query("SELECT about FROM cases WHERE cause IN ('effect_unknown', 'effect_unsettled')")
     held = {msgspec.json.decode(row["about"]).get("effect") for row in cases if row["about"]}
     recorded: dict[tuple[str, int], list[str]] = defaultdict(list)
     done = set()

