@@ -16,7 +16,7 @@ export function lead(desk, does) {
       aria-pressed=${String(length === hours)} @click=${() => does.range(length)}>${t(unit, { n })}</button>`)}</div>
     <dl class="tiles">
       ${tile(t("figWaiting"), now.waiting)}${tile(t("figHeld"), now.held)}${tile(t("figAvailable"), now.available)}
-      ${tile(t("figLongest"), now.longest_wait == null ? "–" : span(now.longest_wait))}
+      ${tile(t("figLongest"), now.longest_wait ? span(now.longest_wait) : "–")}
     </dl>
     ${all?.handoffs ? overall(t, all) : html`<p class="kind">${t("noFigures")}</p>`}
     ${approvals(desk, does)}
@@ -33,7 +33,7 @@ const time = (seconds) => (seconds == null ? "–" : span(seconds));
 const mean = (csat) => (csat?.mean == null ? "–" : `${csat.mean.toFixed(1)} / 5`);
 
 function overall(t, all) {
-  const timed = (name, key) => tile(t(name), time(all[`${key}_p50`]), t("figP", { time: time(all[`${key}_p90`]) }));
+  const timed = (name, key) => tile(t(name), time(all[`${key}_p50`]), all[`${key}_p90`] == null ? "" : t("figP", { time: time(all[`${key}_p90`]) }));
   return html`<dl class="tiles">
     ${timed("figWait", "waiting")}${timed("figFirst", "first_response")}${timed("figResolution", "resolution")}
     ${tile(t("figHandoffs"), all.handoffs)}${tile(t("figResolved"), all.resolved)}${tile(t("figReturned"), all.returned)}

@@ -8,6 +8,7 @@ import { serverSays } from "./time.js";
 import { upper, words } from "./words.js";
 
 const EMPTY = { waiting: [], mine: [], others: [], snoozed: [], approvals: [], counts: {} };
+const FRESH = 15_000; // how old the figures on the screen may be
 const TYPING = 3_000; // how often we say that we look, and how long a key press counts as typing
 
 export class Desk {
@@ -37,6 +38,7 @@ export class Desk {
       state: (state) => this.#connection(state),
     });
     setInterval(() => this.#viewing(), TYPING);
+    setInterval(() => this.page === "figures" && !this.signedOut && !document.hidden && this.loadFigures(), FRESH);
     addEventListener("hashchange", () => this.#route());
     addEventListener("focus", () => this.signedOut && this.start());
   }

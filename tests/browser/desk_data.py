@@ -37,7 +37,7 @@ ACTS = [
     },
     {
         "id": "callback",
-        "title": "Callback",
+        "title": "Call back",
         "limit": None,
         "fields": [{"name": "at", "label": "When", "type": "datetime", "required": True, "max": None}],
     },

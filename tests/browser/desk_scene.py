@@ -114,9 +114,10 @@ def _long(desk: FakeDesk, agent: Json) -> None:
         reason="debit_locked",
         reason_label="Direct Debit locked",
         skill="billing",
-        who="Mrs H, customer ending 02",
+        reference="LM-9TR4K2A",
+        who="Customer ending 02",
         since=ago(900),
-        unread=1,
+        unread=0,
         channel="messenger",
         viewers=[{**TOM, "typing": False}],
     )
@@ -267,4 +268,3 @@ def _long(desk: FakeDesk, agent: Json) -> None:
         },
         window={"state": "open", "closes_at": ahead(83_000), "human_agent": False, "human_agent_until": None},
     )
-    held["item"]["unread"] = 1
