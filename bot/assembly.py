@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ACTION = "action."
 """What a step-up's text begins with, and its name under `assurance`."""
-_PATHS = ("./", "../", "{parley}/")
+_PATHS = ("./", "../", "{parley}/", "{data}/")
 
 Tell = Callable[[str], None]
 
@@ -189,12 +189,15 @@ def _contract(made: Parts, name: str) -> type[Any]:
 
 
 def backend_settings(settings: Settings, name: str) -> dict[str, Any]:
-    """What is configured for a backend's module; values that begin with "./" or "{parley}" become absolute paths."""
-    given = settings.backends.get(name, {})
-    return {
-        key: str(settings.at(value)) if isinstance(value, str) and value.startswith(_PATHS) else value
-        for key, value in given.items()
-    }
+    """What is configured for a backend's module; values that begin with "./", "{parley}" or "{data}" become absolute
+    paths."""
+    given, data = settings.backends.get(name, {}), str(settings.data_folder)
+
+    def read(value: Any) -> Any:
+        path = isinstance(value, str) and value.startswith(_PATHS)
+        return str(settings.at(value.replace("{data}", data))) if path else value
+
+    return {key: read(value) for key, value in given.items()}
 
 
 def backend_modules(made: Parts) -> dict[str, ModuleType]:

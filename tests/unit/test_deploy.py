@@ -12,6 +12,7 @@ import yaml
 from typer.main import get_group
 
 import app
+from bot import assembly
 from bot.configuration import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +112,10 @@ def test_the_images_settings_are_settings() -> None:
     volumes = [rest for word, rest in STAGES["parley"] if word == "VOLUME"]
     assert volumes == ["/data"]
     assert settings.store_url.startswith("sqlite:////data/")
+    # Nothing else of the image may be written: it is another user's.
+    demo = assembly.backend_settings(settings, "backends.demo")
+    assert demo["path"] == "/data/larkspur.db"
+    assert Path(demo["seed"]).is_file()
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -136,7 +141,6 @@ def test_a_service_is_built_and_set_as_the_tree_has_it(name: str) -> None:
         at = re.search(r"@(\w+):5432/", settings.store_url)
         assert at is not None
         assert at[1] in COMPOSE["services"]
-        assert (ROOT / settings.backends["backends.demo"]["seed"]).is_file()
 
 
 def test_only_loopback_is_published_by_default() -> None:
