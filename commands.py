@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from bot.ports import Recogniser, Sql, Store
 from bot.settings import Settings
 from bot.store import open_store
 from bot.store.system_clock import SystemClock
+from bot.tending import tending
 from channels import Pushed, pushed
 from signin import Proof, auth_of
 
@@ -151,12 +152,15 @@ def _identity_check(made: Parts, store: Store) -> checking.Check:
     return look
 
 
-async def _world_of(settings: Settings, tell: Tell) -> Callable[[Sequence[str]], BrandWorld]:
+@asynccontextmanager
+async def _world_of(settings: Settings, tell: Tell) -> AsyncIterator[Callable[[Sequence[str]], BrandWorld]]:
     from bot.dev.world import BrandWorld
     from bot.testing.clock import SetClock
 
     recogniser = await asyncio.to_thread(assembly.recogniser_of, assembly.parts(settings, SetClock()), tell)
-    return lambda given: BrandWorld(settings, given, recogniser, compose.services)
+    # What is written down must read the same tomorrow: where another can stand in, nobody looks for Rasa here.
+    async with tending(recogniser) if settings.nlu.backend == "rasa" else nullcontext():
+        yield lambda given: BrandWorld(settings, given, recogniser, compose.services)
 
 
 async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> None:
@@ -165,18 +169,18 @@ async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> 
     from bot.dev.saving import BRAND_DATA
     from bot.testing.clock import SetClock
 
-    world = (await _world_of(settings, tell))([BRAND_DATA])
-
     def learn() -> Recogniser:
         return assembly.recogniser_of(assembly.parts(settings, SetClock()), tell)
 
-    try:
-        terminal = Terminal(settings, world, learn, tell)
-        await terminal.talk(keyboard(), reload=reload)
-        if record:
-            tell(f"wrote {terminal.record(record)}")
-    finally:
-        await world.close()
+    async with _world_of(settings, tell) as made:
+        world = made([BRAND_DATA])
+        try:
+            terminal = Terminal(settings, world, learn, tell)
+            await terminal.talk(keyboard(), reload=reload)
+            if record:
+                tell(f"wrote {terminal.record(record)}")
+        finally:
+            await world.close()
 
 
 async def transcripts(settings: Settings, files: Sequence[Path], tell: Tell, *, rewrite: bool) -> int:
@@ -187,8 +191,8 @@ async def transcripts(settings: Settings, files: Sequence[Path], tell: Tell, *, 
     if not files:
         tell(f"There is no transcript in {settings.brand_folder}/transcripts.")
         return 0
-    world = await _world_of(settings, tell)
-    return await run_files(files, lambda case: world(case.given), rewrite=rewrite, tell=tell)
+    async with _world_of(settings, tell) as world:
+        return await run_files(files, lambda case: world(case.given), rewrite=rewrite, tell=tell)
 
 
 async def release(settings: Settings, files: Sequence[Path], tell: Tell) -> None:
@@ -205,7 +209,8 @@ async def release(settings: Settings, files: Sequence[Path], tell: Tell) -> None
         tell("Nothing is new.")
         return
     files = files or sorted((settings.brand_folder / "transcripts").glob("*.md"))
-    found = await samples(files, await _world_of(settings, tell))
+    async with _world_of(settings, tell) as world:
+        found = await samples(files, world)
     for key in sorted(fresh):
         if key in found:
             tell(f"wrote {save(found[key], releasing.journals(made, key[0]))}")
