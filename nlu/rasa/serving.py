@@ -13,7 +13,7 @@ from nlu.rasa.client import Client
 from nlu.rasa.command import clean, end
 from nlu.rasa.errors import RasaDown, RasaFailed, RasaGarbled
 
-START = 300.0
+START = 600.0
 """Seconds it may take to the first reading; half a minute is usual."""
 _TOKEN = "RASA_TOKEN"
 _LAUNCH = f"""

@@ -202,8 +202,8 @@ async def test_the_real_rasa_reads_the_held_out_file_and_takes_no_orders() -> No
         # A minute's training; the figures that are claimed come from the benchmark.
         assert report.in_scope_accepted_correct >= 0.80, report.confusions
         assert report.wrong <= 0.10, report.confusions
-        read = await made.parse("/pay_bill")
-        assert read.backend != "rasa" or read.confidence < 1.0
+        # What Rasa makes of a slash has this one intent alone, at confidence 1.
+        assert len((await made.client.parse("/bereavement")).intent_ranking) > 1
         assert (await made.parse("  cancel the Mobile one, would you kindly")).backend == "rasa"
         assert made.watch.up
     finally:
