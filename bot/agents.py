@@ -83,9 +83,8 @@ async def beside(conversation: Conversation, inbound: Inbound, control: Control 
     elif lent is None:
         return
     elif control is not None:
-        # They want the person, and not the dialog that the person offered.
-        for stack in [one for one in conversation.stacks if one[-1].id == lent["d"]]:
-            conversation.drop(stack)
+        # They want the person, and not the dialog that the person offered: it is kept for when the bot is back.
+        _lent_no_more(conversation)
     elif top is not None and top[-1].id == lent["d"]:
         live = inbound.kind != "press" or conversation.find_press(str(inbound.data.get("nonce", "")))
         if live:
@@ -95,10 +94,13 @@ async def beside(conversation: Conversation, inbound: Inbound, control: Control 
 def lent_is_over(conversation: Conversation) -> None:
     """Once the dialog that was offered has ended, the person alone speaks again, and the customer is told."""
     if conversation.lent is not None and not conversation.lies_open(conversation.lent["d"]):
-        conversation.lent = None
-        conversation.scope.put(
-            Outbound(conversation.scope.text("host.desk-offer-over"), purpose="agent", author="system")
-        )
+        _lent_no_more(conversation)
+
+
+def _lent_no_more(conversation: Conversation) -> None:
+    conversation.lent = None
+    said = conversation.scope.text("host.desk-offer-over")
+    conversation.scope.put(Outbound(said, purpose="agent", author="system"))
 
 
 async def never_mind(conversation: Conversation) -> None:
@@ -106,23 +108,24 @@ async def never_mind(conversation: Conversation) -> None:
     scope = conversation.scope
     scope.trace["route"] = "waits for nobody any more"
     scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
-    settle_waits(conversation, {"status": "returned", "by": "", "note": "withdrawn"})
     scope.tell("host.desk-withdrawn")
-    await conversation.drive()
+    await waited(conversation, {"status": "returned", "by": "", "note": "withdrawn"})
+    await _ask_again(conversation)
 
 
 async def _resume(conversation: Conversation, inbound: Inbound, name: str) -> None:
-    _given_back(conversation, inbound, name, "host.returned" if inbound.data["act"] == "return" else "host.resolved")
-    await conversation.drive()
+    text = "host.returned" if inbound.data["act"] == "return" else "host.resolved"
+    await _given_back(conversation, inbound, name, text)
+    await _ask_again(conversation)
 
 
 async def _start(conversation: Conversation, inbound: Inbound, name: str) -> None:
-    _given_back(conversation, inbound, name, "host.returned")
+    await _given_back(conversation, inbound, name, "host.returned")
     await conversation.begin(str(inbound.data.get("dialog", "")), dict(inbound.data.get("answers", {})))
 
 
 async def _close(conversation: Conversation, inbound: Inbound, name: str) -> None:
-    _given_back(conversation, inbound, name, "host.returned-closed")
+    await _given_back(conversation, inbound, name, "host.returned-closed")
     conversation.drop_all()
 
 
@@ -133,7 +136,7 @@ _back: dict[str, Callable[[Conversation, Inbound, str], Awaitable[None]]] = {
 }
 
 
-def _given_back(conversation: Conversation, inbound: Inbound, name: str, text: str) -> None:
+async def _given_back(conversation: Conversation, inbound: Inbound, name: str, text: str) -> None:
     """The bot has it again: whatever waited for a person has its outcome, and the customer is told, unless silently."""
     scope, data = conversation.scope, inbound.data
     scope.party = "bot"
@@ -141,15 +144,27 @@ def _given_back(conversation: Conversation, inbound: Inbound, name: str, text: s
     if not data.get("silent"):
         scope.put(Outbound(scope.text(text, name=name), author="system"))
     status = "returned" if data["act"] == "return" else "resolved"
-    settle_waits(conversation, {"status": status, "by": name, "note": str(data.get("note", ""))})
+    await waited(conversation, {"status": status, "by": name, "note": str(data.get("note", ""))})
 
 
-def settle_waits(conversation: Conversation, outcome: dict[str, Any]) -> None:
-    """Every dialog that waits for a person gets this outcome."""
+async def _ask_again(conversation: Conversation) -> None:
+    """Go on where it stood: the open question once more, unless the dialog that had waited has just asked its own."""
+    if conversation.stacks and conversation.stacks[-1] is not conversation.driven_last:
+        await conversation.drive()
+
+
+async def waited(conversation: Conversation, outcome: dict[str, Any]) -> None:
+    """Every dialog that waits for a person gets this outcome and goes on: it must not be taken for waiting still."""
+    over = []
     for stack in conversation.stacks:
         for frame in (one.state for one in stack if isinstance(one.state, dict) and "j" in one.state):
             if waits_for_person(frame):
                 conversation.settle(frame, dict(outcome))
+                over.append(stack)
+    for stack in over:
+        if any(kept is stack for kept in conversation.stacks):
+            conversation.on_top(stack)
+            await conversation.drive()
 
 
 def void_approvals(conversation: Conversation) -> None:

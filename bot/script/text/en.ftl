@@ -96,7 +96,7 @@ host-desk-done-callback = We'll call you back, reference { $reference }.
 host-desk-done-callback-at = We'll call you back ({ $at }), reference { $reference }.
 host-desk-offer = You can do this right here: { $title }.
     .offer = Start
-host-desk-offer-over = That's finished here. You're with the person you were talking to again.
+host-desk-offer-over = You're back with the person you were talking to.
 
 ## Why somebody is handed over, as agents read it
 
