@@ -40,13 +40,14 @@ class MessengerChannel:
         renderer: Renderer,
         echoes: Echoes,
         clock: Clock,
+        pause: Pause,
         *,
         human_agent: bool,
         answering: Callable[[Address], None],
     ) -> None:
         self._graph, self._renderer, self._echoes, self._clock = graph, renderer, echoes, clock
         self._human_agent, self._answering = human_agent, answering
-        self._progress, self._pause = Progress(), Pause()
+        self._progress, self._pause = Progress(), pause
 
     def window(self, last_inbound: datetime | None, now: datetime) -> Window:
         """Open for 24 hours after the customer's last action; for 7 days a person may still reply, with a tag."""
@@ -60,7 +61,7 @@ class MessengerChannel:
         if held.address.kind != "private":
             raise NotPrivate
         kind = self._kind(held)
-        self._pause.check(held)
+        await self._pause.check(held)
         self._answering(held.address)
         parts = await self._renderer.parts(held.said, held.conversation)
 
@@ -78,9 +79,9 @@ class MessengerChannel:
         except (TooFast, TokenDead) as error:
             if isinstance(error, TokenDead):
                 log.error("page token refused", connection=held.address.connection, reason=str(error))
-            self._pause.begin(held, error)
+            await self._pause.begin(held, error)
             raise
-        self._pause.end(held)
+        await self._pause.end(held)
         return sent
 
     def _kind(self, held: OutboxClaim) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from adapters.messenger.echoes import Echoes
 from adapters.messenger.events import Events, LinkCodes
 from adapters.messenger.graph import Graph
 from adapters.messenger.indicator import Typing
+from adapters.messenger.pause import Pause
 from adapters.messenger.settings import MessengerSettings
 from adapters.messenger.shape import LIMITS
 from adapters.public import PublicAsks
@@ -74,6 +75,7 @@ class Messenger:
             Renderer(LIMITS, links, files, words),
             echoes,
             clock,
+            Pause(store, settings.connection),
             human_agent=settings.human_agent,
             answering=self._typing.end,
         )

@@ -7,31 +7,48 @@ from collections.abc import Callable
 
 from adapters.messenger.errors import TooFast
 from bot.errors import SendTemporary
-from bot.ports import OutboxClaim
+from bot.ports import OutboxClaim, Sql, Store
 
 _LONGEST = 300.0
+_LOOK = 1.0
+"""How often a process asks whether another one was refused."""
+_BEGIN = (
+    "INSERT INTO rate (bucket, tokens, held) VALUES (:bucket, 0, :db_now + :seconds) ON CONFLICT (bucket)"
+    " DO UPDATE SET held = CASE WHEN rate.held > excluded.held THEN rate.held ELSE excluded.held END"
+)
+_END = "UPDATE rate SET held = :db_now WHERE bucket = :bucket"
+_READ = "SELECT held FROM rate WHERE bucket = :bucket"
 
 
 class Pause:
-    """In this process; another one meets the limit once itself."""
+    """In the store, for all processes that send for this connection."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._until = 0.0
+    def __init__(self, store: Store, connection: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._bucket, self._monotonic = store, f"rest:{connection}", monotonic
+        self._until = self._looked = 0.0
         self._probe: tuple[str, int, int] | None = None
 
-    def check(self, held: OutboxClaim) -> None:
+    async def check(self, held: OutboxClaim) -> None:
         """Raises `TooFast` while the Page rests. The row that was refused is let through: its retry tells how it is."""
-        left = self._until - self._monotonic()
-        if left > 0 and (held.conversation, held.seq, held.n) != self._probe:
-            raise TooFast(retry_after=left)
+        if (held.conversation, held.seq, held.n) == self._probe:
+            return
+        now = self._monotonic()
+        if now >= self._looked:
+            self._looked = now + _LOOK
+            rows = await self._store.query(_READ, bucket=self._bucket)
+            self._until = now + (rows[0]["held"] - await self._store.database_now()) if rows else 0.0
+        if self._until > now:
+            raise TooFast(retry_after=self._until - now)
 
-    def begin(self, held: OutboxClaim, error: SendTemporary) -> None:
+    async def begin(self, held: OutboxClaim, error: SendTemporary) -> None:
         """The platform refused this row for the Page's sake."""
-        self._until = self._monotonic() + min(error.retry_after or 1.0, _LONGEST)
+        seconds = min(error.retry_after or 1.0, _LONGEST)
         self._probe = held.conversation, held.seq, held.n
+        self._until = self._monotonic() + seconds
+        await self._store.change([Sql(_BEGIN, {"bucket": self._bucket, "seconds": seconds})])
 
-    def end(self, held: OutboxClaim) -> None:
+    async def end(self, held: OutboxClaim) -> None:
         """This row went through; if it is the one that was refused, so will others."""
         if (held.conversation, held.seq, held.n) == self._probe:
-            self._until = 0.0
+            self._probe, self._until = None, 0.0
+            await self._store.change([Sql(_END, {"bucket": self._bucket})])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from adapters.telegram.client import Client
 from adapters.telegram.shape import LIMITS
 from bot.errors import NotPrivate
 from bot.model import Address, Window
+from bot.pace import Pace
 from bot.ports import Capabilities, OutboxClaim
 
 
@@ -21,8 +23,8 @@ class TelegramChannel:
         buttons=LIMITS.buttons, button_label=LIMITS.label, text=LIMITS.text, cards=False, files=False, typing=True
     )
 
-    def __init__(self, client: Client, renderer: Renderer, answering: Callable[[Address], None]) -> None:
-        self._client, self._renderer, self._answering = client, renderer, answering
+    def __init__(self, client: Client, renderer: Renderer, answering: Callable[[Address], None], pace: Pace) -> None:
+        self._client, self._renderer, self._answering, self._pace = client, renderer, answering, pace
         self._progress = Progress()
 
     def window(self, last_inbound: datetime | None, now: datetime) -> Window:
@@ -38,9 +40,17 @@ class TelegramChannel:
         self._answering(address)
 
         async def one(part: Part) -> str:
+            await self._turn(address.connection)
             return await self._client.say(chat, part, thread=thread)
 
         return await self._progress.send(held, await self._renderer.parts(held.said, held.conversation), one)
+
+    async def _turn(self, connection: str) -> None:
+        """Wait until the bot may send one more: the client's own limiter counts in this process, this over all."""
+        wait = (await self._pace.take(connection)).wait
+        while wait > 0:
+            await asyncio.sleep(wait)
+            wait = (await self._pace.take(connection)).wait
 
     async def find(self, held: OutboxClaim) -> str | None:
         """Never asked: the Bot API cannot tell what was sent."""

@@ -24,6 +24,7 @@ from adapters.telegram.shape import LIMITS
 from adapters.telegram.updates import Updates
 from adapters.unlinks import Unlinks
 from bot.observe.metrics import REFUSED
+from bot.pace import Pace
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
 from bot.web import BadBody, Forbidden
@@ -61,7 +62,8 @@ class Telegram:
         self._typing = Typing(self.client, settings.typing_after)
         self._asks = PublicAsks(store, clock, settings.connection)
         self._files = KeptFiles(store, clock, settings.connection)
-        self.channel = TelegramChannel(self.client, Renderer(LIMITS, links, files, words), self._typing.end)
+        pace = Pace(store, "telegram", rate=settings.sends, burst=settings.sends, secret=self._secret)
+        self.channel = TelegramChannel(self.client, Renderer(LIMITS, links, files, words), self._typing.end, pace)
         self._updates = Updates(
             settings=settings,
             store=store,

@@ -24,6 +24,7 @@ from adapters.messenger.pause import Pause
 from bot.errors import ParleyError, SendPermanent, SendTemporary, SendUncertain
 from bot.model import Address, Outbound
 from bot.ports import OutboxClaim
+from tests.contract.rigs.base import HandClock, memory_store
 
 HELD = OutboxClaim(
     conversation="c1",
@@ -101,21 +102,19 @@ def test_a_limit_lasts_as_long_as_meta_says_or_we_think(asked: float | None, wai
     assert found.retry_after == waits
 
 
-def test_a_page_rests_for_all_but_the_message_that_was_refused() -> None:
+async def test_a_page_rests_for_all_but_the_message_that_was_refused() -> None:
     now = 100.0
-    pause, other = Pause(lambda: now), replace(HELD, conversation="c2")
-    pause.check(other)
-    pause.begin(HELD, TooFast(retry_after=30))
-    pause.check(HELD)
-    with pytest.raises(TooFast) as raised:
-        pause.check(other)
-    assert raised.value.retry_after == 30
-    # Another send, begun before, ends well: that tells nothing.
-    pause.end(other)
-    with pytest.raises(TooFast):
-        pause.check(other)
-    now = 131.0
-    pause.check(other)
-    pause.begin(HELD, TooFast(retry_after=30))
-    pause.end(HELD)
-    pause.check(other)
+    async with memory_store(HandClock()) as store:
+        pause, other = Pause(store, "page", lambda: now), replace(HELD, conversation="c2")
+        await pause.check(other)
+        await pause.begin(HELD, TooFast(retry_after=30))
+        await pause.check(HELD)
+        with pytest.raises(TooFast) as raised:
+            await pause.check(other)
+        assert raised.value.retry_after == 30
+        # Another send, begun before, ends well: that tells nothing.
+        await pause.end(other)
+        with pytest.raises(TooFast):
+            await pause.check(other)
+        await pause.end(HELD)
+        await pause.check(other)
