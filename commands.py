@@ -170,7 +170,7 @@ async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> 
     from bot.testing.clock import SetClock
 
     def learn() -> Recogniser:
-        return assembly.recogniser_of(assembly.parts(settings, SetClock()), tell)
+        return assembly.recogniser_of(assembly.parts(settings.for_reload(), SetClock()), tell)
 
     async with _world_of(settings, tell) as made:
         world = made([BRAND_DATA])
