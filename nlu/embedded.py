@@ -58,8 +58,9 @@ def obtain(
         return replace(_fitted(told, folder, progress), encode=coder)
     # Only the trust is put off: what a wording means is learnt from the new examples.
     progress(f"learning {len(told.labels)} intents; believed as far as the model before, until its own trust is fitted")
+    learnt = replace(learn(told, name, before.factors), fit=before, encode=coder)
     Thread(target=_fitted, args=(told, folder, lambda _: None), daemon=True, name="nlu-trust").start()
-    return replace(learn(told, name, before.factors), fit=before, encode=coder)
+    return learnt
 
 
 def _fitted(told: Lesson, folder: Path, progress: Callable[[str], None]) -> Model:
