@@ -16,10 +16,9 @@ export function key() {
 export class Api {
   csrf = "";
 
-  /** `words` gives the text for a lost connection. */
-  constructor(base, t) {
-    this.base = base;
-    this.t = t;
+  /** `t` gives the text for a lost connection; `renewed(me)` hears of a session that was begun anew elsewhere. */
+  constructor(base, t, renewed) {
+    Object.assign(this, { base, t, renewed });
   }
 
   get(path) {
@@ -47,8 +46,8 @@ export class Api {
     }
   }
 
-  async #call(path, { headers = {}, ...rest }) {
-    if (rest.method === "POST") headers = { ...headers, "X-Desk-CSRF": this.csrf };
+  async #call(path, { headers: given = {}, ...rest }) {
+    const headers = rest.method === "POST" ? { ...given, "X-Desk-CSRF": this.csrf } : given;
     let answer;
     try {
       answer = await fetch(path.startsWith("/desk/") ? path : this.base + path, { ...rest, headers, credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(20_000) });
@@ -57,6 +56,16 @@ export class Api {
     }
     const body = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
     if (answer.ok) return body;
+    // Signed in again in another tab: the cookie is new, and so is the token that goes with it.
+    if (answer.status === 403 && rest.method === "POST" && (await this.#renew())) return this.#call(path, { headers: given, ...rest });
     throw new Problem(answer.status, body.error?.code ?? "", body.error?.message ?? this.t("wrong"), body.by);
+  }
+
+  async #renew() {
+    const me = await this.get("/me").catch(() => undefined);
+    if (!me || me.csrf === this.csrf) return false;
+    this.csrf = me.csrf;
+    this.renewed(me);
+    return true;
   }
 }

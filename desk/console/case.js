@@ -25,6 +25,12 @@ export class Case {
   fill({ item, context, lines, more, may }) {
     Object.assign(this, { item, context, may, more });
     this.log.add(lines);
+    if (this.noteOnly) this.draft.mode = "note";
+  }
+
+  /** Whoever may see a colleague's conversation may leave a note in it, and nothing else. */
+  get noteOnly() {
+    return this.ready && !this.may.write && !this.may.claim && Boolean(this.item.holder) && !this.item.mine;
   }
 
   get ready() {

@@ -9,8 +9,8 @@ export const LIMIT = 4_000; // characters in one message
 const NEAR = 500; // from here on the counter shows
 
 export function composer(desk, does) {
-  const { t, open: { draft, may, item, context } } = desk;
-  if (!may.write) {
+  const { t, open: { draft, may, item, context, noteOnly } } = desk;
+  if (!may.write && !noteOnly) {
     return may.claim
       ? html`<div class="composer"><div class="box"><p class="fine">${t("claimFirst")}</p>
           <button type="button" class="button main" @click=${() => does.claim()}>${t("claim")}</button></div></div>`
@@ -25,7 +25,7 @@ export function composer(desk, does) {
     @click=${() => does.mode(name)}>${sign_}${t(name)}</button>`;
   return html`<form class=${`composer ${draft.mode}`} @submit=${(event) => does.submit(event)}>
     <div class="modes" role="group" aria-label=${t("reply")}>
-      ${mode("reply", nothing)}${mode("note", sign("lock"))}
+      ${noteOnly ? nothing : mode("reply", nothing)}${mode("note", sign("lock"))}
       <p class="to">${note ? t("noteTo") : replyTo(t, item, context.window)}</p>
     </div>
     ${canned ? list(desk, does, canned) : nothing}

@@ -91,10 +91,10 @@ class ParleyDesk extends LitElement {
       },
       next: () => this.#step(1),
       previous: () => this.#step(-1),
-      reply: () => desk.open?.ready && page.box && this.does.mode("reply"),
+      reply: () => desk.open?.ready && page.box && !desk.open.noteOnly && this.does.mode("reply"),
       note: () => desk.open?.ready && page.box && this.does.mode("note"),
       canned: async () => {
-        if (!desk.open?.ready || !page.box) return;
+        if (!desk.open?.ready || !page.box || desk.open.noteOnly) return;
         const { draft } = desk.open;
         if (!/(^|\s)\/[\w-]*$/.test(draft.reply)) draft.reply += draft.reply && !draft.reply.endsWith(" ") ? " /" : "/";
         draft.cannedShut = false;

@@ -74,11 +74,12 @@ export class Log {
   /** The rows, in order: {kind: "day" | "crossing" | "said", key, …}. */
   rows() {
     const rows = [];
-    let before;
+    let before, channel;
     for (const line of [...this.#ordered(), ...this.#pending]) {
       const said = this.#row(line);
       if (!before || !sameDay(before.at, said.at)) rows.push({ kind: "day", key: `day ${said.key}`, at: said.at });
-      if (said.channel && before?.channel && said.channel !== before.channel) {
+      // A note belongs to no channel, and does not come between two.
+      if (said.channel && channel && said.channel !== channel) {
         rows.push({ kind: "crossing", key: `crossing ${said.key}`, channel: said.channel });
         before.last = true;
         said.first = true;
@@ -87,6 +88,7 @@ export class Log {
       else said.first = true;
       rows.push(said);
       before = said;
+      channel = said.channel || channel;
     }
     return rows;
   }

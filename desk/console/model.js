@@ -30,7 +30,7 @@ export class Desk {
     this.config = config;
     this.changed = changed;
     this.t = words(config.words, { brand: config.brand?.name ?? "" });
-    this.api = new Api(config.api, this.t);
+    this.api = new Api(config.api, this.t, (me) => this.#signedIn(me));
     this.notifier = new Notifier((id) => id && this.go(`case/${id}`));
     this.stream = new Stream(config.events, {
       query: () => (this.open ? new URLSearchParams({ case: this.open.id, after: this.open.log.after }).toString() : ""),

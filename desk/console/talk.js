@@ -14,7 +14,7 @@ export function talk(desk, does) {
   if (!open.ready) return html`<section class="talk" id="talk" aria-label=${t("talkTab")} aria-busy="true"><p class="kind">${t("loading")}</p></section>`;
   return html`<section class="talk" id="talk" aria-label=${t("talkTab")}>
     ${head(desk, does)}
-    <div class="notices" role="status">${notices(desk)}</div>
+    <div class="notices"><div role="status">${notices(desk)}</div>${windowNotice(t, open.context.window, t(open.item.channel))}</div>
     <div class="log" role="log" aria-live="polite" aria-label=${t("log")} tabindex="0" @scroll=${() => does.scrolled()}>
       ${open.more ? html`<p class="kind"><button type="button" class="button" @click=${() => does.earlier()}>${t("earlier")}</button></p>` : nothing}
       ${rows(desk, does)}
@@ -61,7 +61,7 @@ function head(desk, does) {
 
 /** What an agent has to know before writing: who else is here, and whether a reply can go out at all. */
 function notices(desk) {
-  const { t, me: { agent }, open: { item, may, context }, net, config: { locale } } = desk;
+  const { t, me: { agent }, open: { item, may }, net, config: { locale } } = desk;
   const shown = [];
   if (net === "lost") shown.push(html`<p class="notice bad">${icon("warning")}<span>${t("reconnecting")}</span></p>`);
   const others = item.viewers.filter((one) => one.id !== agent.id);
@@ -78,7 +78,6 @@ function notices(desk) {
   if (item.state === "snoozed") {
     shown.push(html`<p class="notice">${sign("clock")}<span>${t("snoozedUntil", { time: moment(item.snoozed_until, locale) })}</span></p>`);
   }
-  shown.push(windowNotice(t, context.window, t(item.channel)));
   return shown;
 }
 
@@ -129,10 +128,10 @@ function said(desk, does, row) {
   </div>`;
 }
 
-function speaker({ t, me: { agent } }, row) {
+function speaker({ t }, row) {
   const name = row.mine ? t("youSaid") : row.author;
   if (row.who === "private") return html`${sign("lock")}${t("privateNote")}${name ? `, ${name}` : ""}: ${t("privateNoteMore")}`;
-  if (row.who === "person") return html`${icon("person")}${name || agent.name}`;
+  if (row.who === "person") return html`${icon("person")}${name || t("agent")}`;
   return t(row.who === "bot" ? "bot" : "customer");
 }
 

@@ -53,6 +53,7 @@ class FakeDesk:
     down: bool = False
     """Every call gets 503, and open streams are closed."""
     signed_out: bool = False
+    sessions: int = 0
     url: str = ""
     listeners: list[Listener] = field(default_factory=list)
     _keys: dict[str, Json] = field(default_factory=dict)
@@ -173,6 +174,9 @@ class FakeDesk:
         may = {"claim": item["state"] == "waiting", "write": item["mine"], "why": ""}
         return {"item": item, "context": held["context"], "may": may}
 
+    def _csrf(self, agent: str) -> str:
+        return f"csrf-{agent}-{self.sessions}"
+
     def _me(self, agent: str) -> Json:
         load = sum(1 for case in self.cases if self._item(case, agent)["mine"])
         people = [
@@ -181,7 +185,7 @@ class FakeDesk:
         ]
         own = next(one for one in people if one["id"] == agent)
         return {
-            "agent": {**own, "load": load}, "csrf": f"csrf-{agent}", "brand": LARKSPUR, "locale": "en-GB",
+            "agent": {**own, "load": load}, "csrf": self._csrf(agent), "brand": LARKSPUR, "locale": "en-GB",
             "dialogs": DIALOGS, "acts": ACTS, "reasons": {"asked": "Asked for a person"},
             "skills": ["billing", "complaints"],
             "upload": 2_000, "colleagues": [{**one, "load": 0} for one in people],
@@ -226,6 +230,7 @@ class FakeDesk:
         agent = request.query.get("as", "priya")
         response.set_cookie("parley_desk", agent, httponly=True, samesite="Lax", path="/desk")
         self.signed_out = False
+        self.sessions += 1
         return response
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -260,7 +265,8 @@ class FakeDesk:
             case ["figures"]:
                 return _json(self._figures())
             case ["cases", case] if case in self.cases:
-                if self.cases[case]["item"]["state"] == "held" and not self._item(case, agent)["mine"]:
+                shut = AGENTS[agent]["role"] != "lead" and not self._item(case, agent)["mine"]
+                if shut and self.cases[case]["item"]["state"] == "held":
                     return _json({"error": {"code": "Forbidden", "message": "A colleague has this conversation."}}, 403)
                 held = self.cases[case]
                 lines = [self._seen(one, agent) for one in held["lines"]]
@@ -277,7 +283,7 @@ class FakeDesk:
 
     async def _post(self, request: web.Request) -> web.Response:
         agent, path = request.cookies["parley_desk"], request.match_info["path"]
-        if request.headers.get("X-Desk-CSRF") != f"csrf-{agent}":
+        if request.headers.get("X-Desk-CSRF") != self._csrf(agent):
             return _json({"error": {"code": "Forbidden", "message": "This form is not from the desk."}}, 403)
         upload = request.content_type == "multipart/form-data"
         body: Any = {} if upload else await request.json(loads=msgspec.json.decode)

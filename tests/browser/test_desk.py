@@ -308,6 +308,30 @@ async def test_the_first_reply_after_a_note_is_confirmed(visit: Open, desk: Fake
     assert [one["text"] for one in desk.posted("say")] == ["It is sorted.", "Anything else?"]
 
 
+async def test_a_lead_may_leave_a_note_in_a_colleagues_conversation_and_nothing_else(
+    visit: Open, desk: FakeDesk
+) -> None:
+    hold(desk)
+    page = await visit("amara", "c1")
+    await expect(page.locator(".notices")).to_contain_text("Priya Shah has this conversation.")
+    await expect(page.get_by_role("button", name="Reply", exact=True)).to_have_count(0)
+    await page.keyboard.press("r")
+    await write(page, "well handled")
+    await expect(page.locator(".said.private")).to_contain_text("well handled")
+    assert [path for _, path, _ in desk.posts if path.endswith(("say", "note"))] == ["cases/c1/note"]
+
+
+async def test_a_sign_in_in_another_tab_does_not_cost_the_next_reply(visit: Open, desk: FakeDesk) -> None:
+    hold(desk)
+    page = await visit(case="c1")
+    other = await page.context.new_page()
+    await other.goto(f"{desk.url}/desk/login?as=priya")
+    await other.close()
+    await write(page, "still here")
+    await expect(said(page, "person")).to_have_text(["still here"])
+    assert [one["text"] for one in desk.posted("say")] == ["still here"]
+
+
 async def test_each_conversation_keeps_its_own_drafts(visit: Open, desk: FakeDesk) -> None:
     hold(desk, "c1")
     hold(desk, "c2", reason_label="Fault")
@@ -659,18 +683,19 @@ async def test_a_session_that_ends_keeps_what_was_being_written(visit: Open, des
     await expect(box(page)).to_have_value("half a sentence")
 
 
-async def _violations(page: Page) -> list[str]:
+async def _violations(page: Page, part: str) -> list[str]:
     # Through the debugger, which the page's policy does not forbid.
-    await page.evaluate((VENDOR / "axe.min.js").read_text(encoding="utf-8") + "; undefined")
-    found = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    assert len(found["passes"]) > 12
+    if not await page.evaluate("Boolean(window.axe)"):
+        await page.evaluate((VENDOR / "axe.min.js").read_text(encoding="utf-8") + "; undefined")
+    found = await page.evaluate("(part) => axe.run(part, { resultTypes: ['violations'] })", part)
+    assert len(found["passes"]) > 6
     return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]
 
 
-async def _looks_right(page: Page, name: str) -> None:
+async def _looks_right(page: Page, name: str, part: str = "html") -> None:
     if SHOTS:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
-    assert await _violations(page) == []
+    assert await _violations(page, part) == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -711,7 +736,7 @@ async def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Open, desk: FakeD
     for key in "bogtez?":
         await page.keyboard.press(key)
         await expect(page.get_by_role("dialog")).to_be_visible()
-        await _looks_right(page, f"{name}-window-{'help' if key == '?' else key}")
+        await _looks_right(page, f"{name}-window-{'help' if key == '?' else key}", "dialog.ask")
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.goto(desk.url + "/desk#figures")
