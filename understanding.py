@@ -39,7 +39,8 @@ def register(cli: typer.Typer, command: Callable[[Callable[..., int]], Callable[
     """Add the group `nlu`; `command` turns what one raises into a line and an exit code."""
     group = typer.Typer(no_args_is_help=True, help="What messages mean: train, test, parse, compare, review.")
     cli.add_typer(group, name="nlu")
-    for name, one in {"train": train, "test": measure, "parse": parse, "compare": compare}.items():
+    named: dict[str, Callable[..., int]] = {"train": train, "test": measure, "parse": parse, "compare": compare}
+    for name, one in named.items():
         group.command(name)(command(one))
 
 

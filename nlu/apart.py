@@ -231,7 +231,7 @@ class Apart:
                 continue
             if waiting := self._with.pop(answer.id, None):
                 self._settle(waiting, answer.parse)
-            if len(self._with) < BATCH // 2:
+            if len(self._with) <= BATCH // 2:
                 self._wake.set()
 
     def _take_back(self) -> None:
