@@ -11,11 +11,12 @@ from pathlib import Path
 from bot import assembly
 from bot.assembly import Parts, Tell
 from bot.errors import ParleyError, Permanent, SchemaBehind, StoreLocked
-from bot.ports import Store
+from bot.ports import Store, Tended
 from bot.script.lint import lint
 from bot.script.texts import Texts, message_id
 from bot.script.versions import code_of
 from bot.settings import Settings
+from bot.tending import tending
 
 Opened = Callable[[Settings], Awaitable[Store]]
 
@@ -136,7 +137,15 @@ def of_model(made: Parts, tell: Tell) -> Check:
             for intent, dialog in sorted(made.dialogs.by_intent.items())
             if labels and intent not in known
         ]
-        return Found("understanding", f"{len(labels)} intents from {len(files)} files", tuple(wrong))
+        said = f"{len(labels)} intents from {len(files)} files"
+        if made.settings.nlu.backend == "rasa" and isinstance(recogniser, Tended):
+            # Nothing else reads: without it nobody is understood.
+            async with tending(recogniser):
+                try:
+                    said += f"; {await recogniser.ready()}"
+                except ParleyError as error:
+                    wrong.append(f"{error} `make rasa` starts it; nlu.backend: rasa-then-embedded does without.")
+        return Found("understanding", said, tuple(wrong))
 
     return check
 

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from bot import assembly, checking
+from bot.configuration import load_settings
 from bot.model import Control, Entity, Parse
 from bot.ports import Recogniser
-from bot.settings import NluSettings, RasaSettings
+from bot.settings import HOME, NluSettings, RasaSettings
 from nlu.data import load
 from nlu.entities import EntityFinder
 from nlu.factory import asking_rasa, build
@@ -336,6 +338,17 @@ def test_the_setting_says_who_reads(tmp_path: Path, backend: str, kind: bool, ha
     if isinstance(made, RasaRecogniser):
         assert (made.standin is not None) == has_standin
         assert made.labels == {"a"}
+
+
+async def test_check_asks_for_rasa_where_nothing_else_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_NLU__BACKEND", "rasa")
+    async with served(FakeRasa(Said("bill_due"))) as url:
+        monkeypatch.setenv("PARLEY_NLU__RASA__URL", url)
+        found = await checking.of_model(assembly.parts(load_settings(HOME / "config.yml")), print)()
+        assert found.wrong == () and found.said.endswith("; Rasa reads, model fake")
+    found = await checking.of_model(assembly.parts(load_settings(HOME / "config.yml")), print)()
+    (wrong,) = found.wrong
+    assert "Nothing listens there." in wrong and "make rasa" in wrong
 
 
 @pytest.mark.parametrize(
