@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -42,6 +43,8 @@ class Street:
     def __init__(self, platforms: Platforms, *, brand: str, chat: str) -> None:
         self._platforms, self._brand, self._chat = platforms, brand, chat
         self._customer = 0
+        # The app's database may remember customers of earlier runs; these are new ones.
+        self._first = int(time.time()) * 100
         self._version, self._state = 0, b""
         self._changed = asyncio.Event()
         self._screens: dict[str, Screen] = {}
@@ -49,13 +52,13 @@ class Street:
 
     def _somebody_new(self) -> None:
         self._customer += 1
-        one, town = self._customer, self._platforms
+        one, town = self._first + self._customer, self._platforms
         apps: list[CustomerApp] = [
-            TelegramApp(town.telegram, 1000 + one, seen=len(town.telegram.chats.messages)),
-            SlackApp(town.slack, f"U{1000 + one}", seen=len(town.slack.workspace.messages)),
+            TelegramApp(town.telegram, one, seen=len(town.telegram.chats.messages)),
+            SlackApp(town.slack, f"U{one}", seen=len(town.slack.workspace.messages)),
             MessengerApp(
                 town.messenger,
-                str(7000 + one),
+                str(one),
                 seen=len(town.messenger.page.messages),
                 comments=set(town.messenger.page.comments),
             ),
