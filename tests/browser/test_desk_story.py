@@ -144,7 +144,7 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     await expect(tab.get_by_role("link", name="Back to the chat")).to_be_visible()
     await tab.close()
     await hears(customer, "Your reference is DD-")
-    await hears(customer, "You're with the person you were talking to again")
+    await hears(customer, "the person you were talking to")
     ((reference,),) = site.rows("SELECT reference FROM effect WHERE status = 'done'")
     await expect(priya.get_by_role("region", name="About this conversation")).to_contain_text(reference)
     await picture(priya, "desk-story-3-done")
@@ -234,6 +234,20 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     assert site.rows("SELECT amount, status FROM desk_act ORDER BY asked_at") == [(500, "done"), (2500, "done")]
     await expect(amara.locator(".tile").nth(1)).to_contain_text("1")
     await picture(amara, "desk-story-6-figures")
+
+    # Killed and started again: everybody sees what they saw, and half a sentence is still there.
+    await expect(priya.locator(".log")).to_contain_text("A credit of £25.00 is on your account")
+    before = await priya.locator(".said .bubble").all_inner_texts()
+    await priya.locator("#text").fill("half a sentence")
+    await site.kill()
+    await expect(priya.locator(".notices")).to_contain_text("Reconnecting")
+    await site.start()
+    await say(customer, "are you there?")
+    await expect(priya.locator(".said.customer").last).to_contain_text("are you there?", timeout=20_000)
+    await expect(priya.locator(".notices")).not_to_contain_text("Reconnecting")
+    assert await priya.locator(".said .bubble").all_inner_texts() == [*before, "are you there?"]
+    await expect(priya.locator("#text")).to_have_value("half a sentence")
+    await priya.locator("#text").fill("")
 
     # Put aside, taken up again, passed on with a note, and resolved by the colleague.
     await priya.bring_to_front()
