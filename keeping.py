@@ -32,12 +32,13 @@ Target = Annotated[Path, typer.Argument(metavar="FILE", help="The copy; never wr
 Source = Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by backup.")]
 Out = Annotated[Path | None, typer.Option("--out", help="A file; otherwise standard output.")]
 Forget = Annotated[bool, typer.Option("--without-erasures", help="Even if it cannot be read who was erased since.")]
+Apply = Annotated[Path | None, typer.Option("--apply", help="A list of another time: erase again who is on it.")]
 CONFIG = Path(__file__).resolve().parent / "config.yml"
 
 
 def register(cli: typer.Typer, command: Callable[[Callable[..., int]], Callable[..., None]]) -> None:
     """Add the commands; `command` turns what one raises into a line and an exit code."""
-    for one in (erase, export, backup, restore):
+    for one in (erase, export, erasures, backup, restore):
         cli.command()(command(one))
 
 
@@ -56,6 +57,12 @@ def erase(person: Person, config: Config = CONFIG) -> int:
 def export(person: Person, config: Config = CONFIG, out: Out = None) -> int:
     """Write all that is kept about one person as JSON."""
     asyncio.run(_export(_settings(config), person, out))
+    return 0
+
+
+def erasures(config: Config = CONFIG, apply: Apply = None) -> int:
+    """List the erasures that were done, by hashes; for a database that its own tools restored."""
+    asyncio.run(_erasures(_settings(config), apply))
     return 0
 
 
@@ -201,6 +208,32 @@ async def _export(settings: Settings, person: str, out: Path | None) -> None:
     out.touch(mode=0o600, exist_ok=True)
     out.write_bytes(body + b"\n")
     tell(f"wrote {out}")
+
+
+async def _erasures(settings: Settings, apply: Path | None) -> None:
+    import msgspec
+
+    from bot import assembly
+    from bot.erasure import Erasure, Mark, NotAList
+    from bot.store.system_clock import SystemClock
+    from compose import opened_store
+
+    store = await opened_store(settings, readonly=apply is None)
+    try:
+        erasure = Erasure(store, SystemClock(), settings.brand.id, assembly.secrets_of(settings))
+        if apply is None:
+            for one in await erasure.marks():
+                tell(msgspec.json.encode(one).decode())
+            return
+        try:
+            marks = [msgspec.json.decode(line, type=Mark) for line in apply.read_bytes().splitlines() if line.strip()]
+        except msgspec.DecodeError as error:
+            raise NotAList(f"({apply}: {error})") from None
+        again = await erasure.again(marks)
+    finally:
+        await store.close()
+    await _settle(settings)
+    tell(f"Erased again: {again}.")
 
 
 def _database(settings: Settings) -> Path:

@@ -41,6 +41,10 @@ class ErasuresUnknown(Permanent):
     erase them again yourself, say `--without-erasures`."""
 
 
+class NotAList(Permanent):
+    """This file is not what `app.py erasures` wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One subject of an erasure that was done: `subject` is a keyed hash."""
