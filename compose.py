@@ -40,6 +40,7 @@ from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
 from bot.tending import reading, tended, tending
 from bot.tuning import tune
+from bot.unsure import Unsure
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
@@ -201,7 +202,8 @@ def _workers(
     from bot.turn import Turns
 
     limits, nlu = made.settings.limits, made.settings.nlu
-    observer = Counting(traces)
+    unsure = Unsure(host.store, host.clock, traces) if nlu.keep_unsure else None
+    observer = Counting(unsure or traces)
     channels: dict[str, Channel] = {"webchat": WebchatChannel(), **{name: one.channel for name, one in push.items()}}
     return {
         **{name: worker for one in push.values() for name, worker in one.workers().items()},
@@ -222,6 +224,7 @@ def _workers(
         ),
         "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
         "logins": Every(5.0, "logins", auth.sweep),
+        **({"unsure": Every(5.0, "unsure", unsure.write)} if unsure else {}),
         "retention": _retention(made, host.store),
         **_commands(made, host.store, auth),
     }

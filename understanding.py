@@ -40,6 +40,7 @@ def register(cli: typer.Typer, command: Callable[[Callable[..., int]], Callable[
     group = typer.Typer(no_args_is_help=True, help="What messages mean: train, test, parse, compare, review.")
     cli.add_typer(group, name="nlu")
     named: dict[str, Callable[..., int]] = {"train": train, "test": measure, "parse": parse, "compare": compare}
+    named["review"] = review
     for name, one in named.items():
         group.command(name)(command(one))
 
@@ -141,6 +142,37 @@ def compare(one: One, other: One, data: Data = None, json: AsJson = False, confi
     found = asyncio.run(bench.compare(one, other, held))
     tell(msgspec.json.encode(found).decode() if json else side_by_side((one, other), found))
     return 0
+
+
+def review(config: Config = CONFIG) -> int:
+    """Go through what was not understood: accept, relabel, make an intent of it, or discard."""
+    from nlu.data import load
+    from nlu.review import DONE, FILE, HELP, Review, Utterance
+
+    bench, _ = _bench(config, None)
+    settings = _settings(config)
+    found = [Utterance.of(row) for row in asyncio.run(_unsure(settings))]
+    if not found:
+        how = "" if settings.nlu.keep_unsure else " nlu.keep_unsure is off: no message is kept for it."
+        tell(f"Nothing waits to be reviewed.{how}")
+        return 0
+    tell(HELP)
+    file = settings.brand_folder / "nlu" / FILE
+    sitting = Review(file, bench.cache / DONE, load(bench.files).intents, tell, input)
+    count = sitting.walk(found)
+    tell(f"{count} added to {file}; now: python app.py nlu train --config {config}" if count else "Nothing was added.")
+    return 0
+
+
+async def _unsure(settings: Settings) -> list[dict[str, str]]:
+    import compose
+    from nlu.review import QUERY
+
+    store = await compose.opened_store(settings, readonly=True)
+    try:
+        return [dict(row) for row in await store.query(QUERY)]
+    finally:
+        await store.close()
 
 
 def _settings(config: Path) -> Settings:

@@ -84,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     Rule("bound_identity", ("issuer", "sub"), "revoked_at", "links", "revoked_at IS NOT NULL"),
     Rule("address_of", ("person", "connection", "user_id", "from_at"), "to_at", "links", "to_at IS NOT NULL"),
     Rule("person", ("id",), "created_at", "log", _NOBODY),
+    Rule("unsure", ("id",), "at", "unsure"),
     Rule("audit", ("id",), "at", "audit"),
 )
 

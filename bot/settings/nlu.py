@@ -30,6 +30,7 @@ class NluSettings(Section):
     trust: Literal["fitted", "kept"] = "fitted"
     encoder: str = ".encoder"
     apart: bool = True
+    keep_unsure: bool = False
     rasa: RasaSettings = RasaSettings()
     start: Share = 0.30
     interrupt: Share = 0.45

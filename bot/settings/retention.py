@@ -23,5 +23,6 @@ class RetentionSettings(Section):
     effects: Days = 730
     links: Days = 90
     audit: Days = 2190
+    unsure: Days = 30
     batch: Annotated[int, Field(ge=10, le=10_000)] = 500
     every: Seconds = 1.0

@@ -70,7 +70,7 @@ class Client:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self.given.at_once + 1),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self.given.timeout),
+                timeout=aiohttp.ClientTimeout(total=None),
             )
 
     async def close(self) -> None:
@@ -114,7 +114,7 @@ class Client:
             raise RasaDown("Nobody has opened the way to it.")
         token = self.given.token.get_secret_value()
         try:
-            async with self._session.request(
+            async with asyncio.timeout(self.given.timeout), self._session.request(
                 method,
                 f"{self.given.url}{path}",
                 data=body,

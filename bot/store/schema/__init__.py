@@ -25,6 +25,7 @@ from bot.store.schema.desk import (
     desk_viewer,
 )
 from bot.store.schema.keeping import erasure
+from bot.store.schema.learning import unsure
 from bot.store.schema.links import bound_identity, browser_login, identity_link, link_txn, step_up_grant, token_blob
 from bot.store.schema.meta import PERSON_FREE, metadata
 from bot.store.schema.people import address_of, audit, case, effect, person
@@ -67,5 +68,6 @@ __all__ = [
     "stream_token",
     "timer",
     "token_blob",
+    "unsure",
     "web_session",
 ]
