@@ -25,6 +25,7 @@ import psutil
 
 from bot import assembly
 from bot.configuration import load_settings
+from bot.observe import configure
 from bot.ports import Recogniser
 from bot.settings import HOME, Settings
 from bot.store.system_clock import SystemClock
@@ -232,6 +233,7 @@ def main() -> None:
     parser.add_argument("--measure", type=float, default=0.0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     tune()
+    configure(level="WARNING")
     if asked.measure:
         figures = asyncio.run(measured(load_settings(asked.config), asked.measure, asked.rounds))
         print(msgspec.json.encode(figures).decode())
