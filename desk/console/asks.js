@@ -177,7 +177,7 @@ const WINDOWS = {
 
 function chooseDialog(t, does, ask, dialogs) {
   return field(t, "ask-dialog", t("dialog"), html`<select id="ask-dialog" @change=${(event) => does.chooseDialog(event.target.value)}>
-    <option value="" ?selected=${!ask.dialog}></option>
+    <option value="" ?selected=${!ask.dialog}>${t("chooseOne")}</option>
     ${dialogs.map((one) => html`<option value=${one.id} ?selected=${one.id === ask.dialog}>${one.title}</option>`)}</select>`);
 }
 

@@ -25,7 +25,7 @@ export function context(desk, does) {
 function who({ t, config: { locale } }, { customer, conversations }) {
   const age = customer.age == null ? "" : t("ago", { time: span(customer.age) });
   return html`<section><h2>${t("who")}</h2><dl class="facts">
-    <dt>${t("name")}</dt><dd>${customer.who}</dd>
+    ${customer.assurance === "anyone" && conversations.length < 2 ? nothing : html`<dt>${t("name")}</dt><dd>${customer.who}</dd>`}
     <dt>${t("assurance")}</dt><dd>${t(customer.assurance)}${age ? `, ${age}` : ""}</dd>
     ${conversations.length > 1
       ? html`<dt>${t("channels")}</dt><dd>${conversations.map((one) => html`${t(one.channel)}, <span class="fine">${moment(one.last_at, locale)}</span><br>`)}</dd>`

@@ -181,6 +181,7 @@ const ENGLISH = {
   backDo: "Hand back",
   handedBack: "{reference} is back with the bot.",
   dialog: "Dialog",
+  chooseOne: "Choose a dialog",
 
   offerTitle: "Offer a dialog to the customer",
   offerMore: "It runs in their chat with these answers filled in. Anything that changes their account asks for their own approval, as always. You keep the conversation.",
