@@ -11,8 +11,9 @@ from adapters.messenger.errors import AlreadyAnswered, Busy
 from adapters.messenger.graph import Graph
 from adapters.messenger.reading import WAY_IN
 from adapters.messenger.settings import MessengerSettings
-from adapters.messenger.shape import with_buttons
+from adapters.messenger.shape import message, with_buttons
 from adapters.public import Ask
+from adapters.render import Part
 from bot.errors import SendPermanent, SendUncertain
 from bot.observe import logger
 
@@ -62,6 +63,16 @@ class Comments:
             log.warning("no private reply", connection=self._settings.connection, reason=str(error))
             return False
         return True
+
+    async def privately(self, ask: Ask, part: Part) -> str:
+        """Say something in the asker's own thread; the message's id. Raises the channel's send errors."""
+        said = {"recipient": {"id": ask.user}, "messaging_type": "RESPONSE", "message": message(part)}
+        return str((await self._graph.send(said)).get("message_id", ""))
+
+    async def in_public(self, ask: Ask, part: Part) -> str:
+        """Say something below the comment or post; the new comment's id. Raises as above."""
+        said = await self._graph.post(f"{ask.place['target']}/comments", {"message": part.text})
+        return str(said.get("id", ""))
 
     async def _ours(self, target: str) -> str:
         """A comment of the Page's own below this one."""

@@ -9,12 +9,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.intake import Intake
 from adapters.messenger.echoes import Echoes
 from adapters.messenger.errors import Unreadable
 from adapters.messenger.indicator import Typing
-from adapters.messenger.reading import Asked, Echoed, Entered, Event, Linking, Reader, Said
+from adapters.messenger.reading import Asked, Closing, Echoed, Entered, Event, Linking, Reader, Said
 from adapters.messenger.settings import MessengerSettings
 from adapters.public import PublicAsks
 from adapters.unlinks import Unlinks
@@ -45,6 +46,7 @@ class Events:
         clock: Clock,
         intake: Intake,
         asks: PublicAsks,
+        closures: Closures,
         letters: DeadLetters,
         echoes: Echoes,
         typing: Typing,
@@ -52,7 +54,7 @@ class Events:
         codes: LinkCodes | None,
     ) -> None:
         self._settings, self._store, self._clock = settings, store, clock
-        self._intake, self._asks, self._letters = intake, asks, letters
+        self._intake, self._asks, self._closures, self._letters = intake, asks, closures, letters
         self._echoes, self._typing = echoes, typing
         self._unlinks, self._codes = unlinks, codes
         self._reader = Reader(settings)
@@ -105,6 +107,8 @@ class Events:
                 await self._echoes.note(tag, mid)
             case Entered():
                 await self._enter(event)
+            case Closing(user, pressed):
+                await self._closures.decide(pressed, user)
             case Asked():
                 place = {"target": event.target, "kind": event.kind}
                 await self._asks.keep(key=event.key, user=event.user, place=place, text=event.text)

@@ -7,6 +7,7 @@ import hmac
 from aiohttp import web
 
 from adapters.bodies import json_object
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.fetching import Source, inside
 from adapters.files import KeptFiles
@@ -68,6 +69,7 @@ class Messenger:
         self._typing = Typing(self.graph, settings.typing_after)
         self._asks = PublicAsks(store, clock, settings.connection)
         self._comments = Comments(self.graph, settings)
+        self._closures = Closures(store, clock, settings.connection, settings.words.closure)
         self._files = KeptFiles(store, clock, settings.connection)
         echoes = Echoes(store, settings.connection, settings.echo)
         self.channel = MessengerChannel(
@@ -85,6 +87,7 @@ class Messenger:
             clock=clock,
             intake=Intake(store, control, "messenger", redactor, self._files),
             asks=self._asks,
+            closures=self._closures,
             letters=DeadLetters(store, clock),
             echoes=echoes,
             typing=self._typing,
@@ -104,6 +107,7 @@ class Messenger:
         """Whoever answers comments, and whoever fetches files."""
         return {
             "messenger-comments": Every(1.0, "messenger-comments", self.answer_comments),
+            "messenger-closures": Every(5.0, "messenger-closures", self.close_comments),
             "messenger-files": Every(2.0, "messenger-files", self.fetch_files),
         }
 
@@ -135,6 +139,11 @@ class Messenger:
     async def answer_comments(self) -> int:
         """Answer what was written on the Page since; returns how many were answered."""
         return await self._asks.answer(self._comments.answer)
+
+    async def close_comments(self) -> int:
+        """Offer closing lines to askers who are quiet, and say those that are wanted; returns how many were said."""
+        await self._closures.offer(self._comments.privately)
+        return await self._closures.say(self._comments.in_public, self._comments.privately)
 
     async def fetch_files(self) -> int:
         """Fetch what customers sent; returns how many files were kept."""

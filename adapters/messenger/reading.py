@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from adapters.closures import about_closing
 from adapters.messenger.attachments import attached
 from adapters.messenger.errors import Unreadable
 from adapters.messenger.settings import MessengerSettings
@@ -49,6 +50,14 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """An asker answered whether a closing line is to be said where they asked."""
+
+    user: str
+    pressed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """Somebody wrote on the Page, for all to see. `target` is the comment or post."""
 
@@ -67,7 +76,7 @@ class Linking:
     code: str | None
 
 
-Event = Said | Echoed | Entered | Asked | Linking | None
+Event = Said | Echoed | Entered | Closing | Asked | Linking | None
 """None: nothing that concerns us."""
 
 
@@ -123,6 +132,8 @@ class Reader:
         hello = self.settings.payloads.get(payload)
         if hello is not None:
             return Said((self._inbound(key, "message", sender, at, hello),))
+        if about_closing(payload):
+            return Closing(sender, payload[:NONCE])
         if payload.startswith(WAY_IN):
             ask, _, user = payload.removeprefix(WAY_IN).partition(":")
             return Entered(ask[:64], user[:64], self._inbound(key, "message", sender, at, title))

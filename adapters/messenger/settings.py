@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from adapters.closures import ClosureWords
 from bot.errors import SettingsError
 
 FIELDS = (
@@ -24,6 +25,7 @@ class MessengerWords:
     )
     in_private: str = "You wrote to us on our page. Shall we go on here, where nobody else can read along?"
     go_on: str = "Go on here"
+    closure: ClosureWords = field(default_factory=ClosureWords)
 
 
 @dataclass(frozen=True, slots=True)

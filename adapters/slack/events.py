@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.intake import Intake
 from adapters.public import Ask, PublicAsks
 from adapters.render import Part
 from adapters.slack.client import Client
 from adapters.slack.errors import Unreadable
-from adapters.slack.reading import Alarm, Asked, Foreign, Gone, Reader, Said
+from adapters.slack.reading import Alarm, Asked, Closing, Foreign, Gone, Reader, Said
 from adapters.slack.settings import SlackSettings
 from adapters.unlinks import Unlinks
 from bot.errors import SendUncertain
@@ -38,12 +39,13 @@ class Events:
         client: Client,
         intake: Intake,
         asks: PublicAsks,
+        closures: Closures,
         letters: DeadLetters,
         store: Store,
         unlinks: Unlinks,
     ) -> None:
         self._settings, self._clock, self._client = settings, clock, client
-        self._intake, self._asks, self._letters = intake, asks, letters
+        self._intake, self._asks, self._closures, self._letters = intake, asks, closures, letters
         self._store, self._unlinks = store, unlinks
         self._reader = Reader(settings)
 
@@ -66,6 +68,8 @@ class Events:
             case Asked():
                 place = {"channel": event.channel, "ts": event.ts}
                 await self._asks.keep(key=event.key, user=event.user, place=place, text=event.text)
+            case Closing(user, pressed):
+                await self._closures.decide(pressed, user)
             case Gone(address):
                 await self._store.change(self._unlinks.unlink(address=address, now=self._clock.now(), reason="left"))
             case Foreign():

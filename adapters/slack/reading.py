@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from adapters.closures import about_closing
 from adapters.slack.client import Me
 from adapters.slack.errors import Unreadable
 from adapters.slack.settings import SlackSettings
@@ -43,6 +44,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """An asker answered whether a closing line is to be said where they asked."""
+
+    user: str
+    pressed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """A member's account has been deactivated: whoever gets it back proves themselves anew."""
 
@@ -61,7 +70,7 @@ class Alarm:
     kind: str
 
 
-Event = Said | Asked | Gone | Foreign | Alarm | None
+Event = Said | Asked | Closing | Gone | Foreign | Alarm | None
 """None: nothing that concerns us."""
 
 
@@ -174,6 +183,8 @@ class Reader:
             # A button that opens an address tells of its press as well.
             if not nonce:
                 continue
+            if about_closing(nonce):
+                return Closing(address.user, nonce)
             key = f"{me.team}:{channel}:{at}:press:{_text(action.get('action_id'))}:{_text(action.get('action_ts'))}"
             label = optional(action.get("text"), dict) or {}
             text = plain(optional(label.get("text"), str) or "")

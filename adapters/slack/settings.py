@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adapters.closures import ClosureWords
 from bot.errors import SettingsError
 
 SCOPES = ("app_mentions:read", "chat:write", "files:read", "im:history", "im:read", "im:write", "users:read")
@@ -19,6 +20,7 @@ class SlackWords:
     """What is said outside any dialog, where others read along."""
 
     in_public: str = "Thanks for asking. I have sent you a direct message, where nobody else can read along."
+    closure: ClosureWords = field(default_factory=ClosureWords)
 
 
 @dataclass(frozen=True, slots=True)

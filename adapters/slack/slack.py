@@ -5,11 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.files import KeptFiles
 from adapters.intake import ControlRule, Intake
-from adapters.public import PublicAsks
-from adapters.render import ENGLISH, FileMinter, LinkMinter, Renderer, Words
+from adapters.public import Ask, PublicAsks
+from adapters.render import ENGLISH, FileMinter, LinkMinter, Part, Renderer, Words
 from adapters.slack.bolt import Acknowledger
 from adapters.slack.channel import SlackChannel
 from adapters.slack.client import Client
@@ -44,6 +45,7 @@ class Slack:
         self._settings = settings
         self.client = Client(settings)
         self._asks = PublicAsks(store, clock, settings.connection)
+        self._closures = Closures(store, clock, settings.connection, settings.words.closure)
         self._files = KeptFiles(store, clock, settings.connection)
         self.channel = SlackChannel(self.client, Renderer(LIMITS, links, files, words))
         self._events = Events(
@@ -52,6 +54,7 @@ class Slack:
             client=self.client,
             intake=Intake(store, control, "slack", redactor, self._files),
             asks=self._asks,
+            closures=self._closures,
             letters=DeadLetters(store, clock),
             store=store,
             unlinks=unlinks,
@@ -69,6 +72,7 @@ class Slack:
         """The socket's reader, where there is one; and whoever answers in channels."""
         workers: dict[str, Worker] = {
             "slack-channels": Every(1.0, "slack-channels", self.answer_in_channels),
+            "slack-closures": Every(5.0, "slack-closures", self.close_in_channels),
             "slack-files": Every(2.0, "slack-files", self.fetch_files),
         }
         if self._settings.mode == "socket":
@@ -90,6 +94,17 @@ class Slack:
     async def answer_in_channels(self) -> int:
         """Answer wherever the bot was mentioned in public; returns how many were answered."""
         return await self._asks.answer(self._events.answer)
+
+    async def close_in_channels(self) -> int:
+        """Offer closing lines to askers who are quiet, and say those that are wanted; returns how many were said."""
+        await self._closures.offer(self._privately)
+        return await self._closures.say(self._in_public, self._privately)
+
+    async def _privately(self, ask: Ask, part: Part) -> str:
+        return await self.client.say(await self.client.chat_with(ask.user), part)
+
+    async def _in_public(self, ask: Ask, part: Part) -> str:
+        return await self.client.say(str(ask.place["channel"]), part, thread=str(ask.place["ts"]))
 
     async def fetch_files(self) -> int:
         """Fetch what members sent; returns how many files were kept."""

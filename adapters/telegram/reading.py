@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from telegram import CallbackQuery, ChatMemberUpdated, Message, Update, User
 
+from adapters.closures import about_closing
 from adapters.telegram.attachments import attached
 from adapters.telegram.client import Me
 from adapters.telegram.errors import Unreadable
@@ -41,6 +42,15 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """An asker answered whether a closing line is to be said where they asked; `query` must be answered."""
+
+    query: str
+    user: str
+    pressed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entered:
     """Somebody came by a deep link: `inbound` is what they wrote, `payload` what the link held."""
 
@@ -68,7 +78,7 @@ class Left:
     address: Address
 
 
-Event = Said | Pressed | Entered | Asked | Left | None
+Event = Said | Pressed | Closing | Entered | Asked | Left | None
 """None: nothing that concerns us."""
 
 
@@ -161,6 +171,8 @@ class Reader:
         private = message is not None and message.chat.type == "private" and message.chat.id == _is(user.id, int)
         if not private or not nonce or len(nonce) > 64:
             return Pressed(id_, None)
+        if about_closing(nonce):
+            return Closing(id_, str(user.id), nonce)
         where = message if isinstance(message, Message) else None
         return Pressed(
             id_,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adapters.closures import ClosureWords
+
 ALLOWED = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of update that are asked for. Channel posts, business and guest messages are nobody's account."""
 
@@ -17,6 +19,7 @@ class TelegramWords:
     in_public: str = "Thanks for asking. I can help with that in a private chat, where nobody else can read along."
     way_in: str = "Chat privately"
     not_yours: str = "These buttons are for somebody else. Please write to me in a private chat."
+    closure: ClosureWords = field(default_factory=ClosureWords)
 
 
 @dataclass(frozen=True, slots=True)

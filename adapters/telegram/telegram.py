@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from telegram.helpers import create_deep_linked_url
 
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.files import KeptFiles
 from adapters.intake import ControlRule, Intake
@@ -61,6 +62,7 @@ class Telegram:
         self.client = Client(settings)
         self._typing = Typing(self.client, settings.typing_after)
         self._asks = PublicAsks(store, clock, settings.connection)
+        self._closures = Closures(store, clock, settings.connection, settings.words.closure)
         self._files = KeptFiles(store, clock, settings.connection)
         pace = Pace(store, "telegram", rate=settings.sends, burst=settings.sends, secret=self._secret)
         self.channel = TelegramChannel(self.client, Renderer(LIMITS, links, files, words), self._typing.end, pace)
@@ -71,6 +73,7 @@ class Telegram:
             client=self.client,
             intake=Intake(store, control, "telegram", redactor, self._files),
             asks=self._asks,
+            closures=self._closures,
             letters=DeadLetters(store, clock),
             typing=self._typing,
             unlinks=unlinks,
@@ -86,6 +89,7 @@ class Telegram:
         """The poller, where updates are fetched; and whoever answers in groups."""
         workers: dict[str, Worker] = {
             "telegram-groups": Every(1.0, "telegram-groups", self.answer_in_groups),
+            "telegram-closures": Every(5.0, "telegram-closures", self.close_in_groups),
             "telegram-files": Every(2.0, "telegram-files", self.fetch_files),
         }
         if self._settings.mode == "polling":
@@ -110,6 +114,20 @@ class Telegram:
     async def answer_in_groups(self) -> int:
         """Say the neutral line wherever the bot was spoken to in public; returns how many were answered."""
         return await self._asks.answer(self._answer)
+
+    async def close_in_groups(self) -> int:
+        """Offer closing lines to askers who are quiet, and say those that are wanted; returns how many were said."""
+        await self._closures.offer(self._privately)
+        return await self._closures.say(self._in_public, self._privately)
+
+    async def _privately(self, ask: Ask, part: Part) -> str:
+        return await self.client.say(int(ask.user), part)
+
+    async def _in_public(self, ask: Ask, part: Part) -> str:
+        place = ask.place
+        return await self.client.say(
+            int(place["chat"]), part, thread=place.get("thread"), reply_to=place.get("message")
+        )
 
     async def fetch_files(self) -> int:
         """Fetch what customers sent; returns how many files were kept."""

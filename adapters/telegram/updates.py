@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
+from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.intake import Intake
 from adapters.public import PublicAsks
 from adapters.telegram.client import Client
 from adapters.telegram.errors import Unreadable
 from adapters.telegram.indicator import Typing
-from adapters.telegram.reading import Asked, Entered, Left, Pressed, Reader, Said
+from adapters.telegram.reading import Asked, Closing, Entered, Left, Pressed, Reader, Said
 from adapters.telegram.settings import TelegramSettings
 from adapters.unlinks import Unlinks
 from bot.errors import ParleyError
@@ -34,12 +35,13 @@ class Updates:
         client: Client,
         intake: Intake,
         asks: PublicAsks,
+        closures: Closures,
         letters: DeadLetters,
         typing: Typing,
         unlinks: Unlinks,
     ) -> None:
         self._settings, self._store, self._clock = settings, store, clock
-        self._client, self._intake, self._asks = client, intake, asks
+        self._client, self._intake, self._asks, self._closures = client, intake, asks, closures
         self._letters, self._typing, self._unlinks = letters, typing, unlinks
         self._reader = Reader(settings)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,6 +70,9 @@ class Updates:
                 if inbound is not None and (await self._intake.take(inbound)).fresh and inbound.address is not None:
                     self._typing.begin(inbound.address)
                 self._later(self._client.pressed(query, "" if inbound is not None else self._settings.words.not_yours))
+            case Closing(query, user, pressed):
+                await self._closures.decide(pressed, user)
+                self._later(self._client.pressed(query))
             case Entered():
                 await self._enter(event)
             case Asked():
