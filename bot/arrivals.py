@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.agents import waited
 from bot.bridge import Stack
 from bot.model import Inbound, Outbound
 from bot.script.frame import Frame, awaited, stop_waiting
@@ -23,8 +22,6 @@ async def signal(conversation: Conversation, inbound: Inbound) -> None:
         scope.trace["route"] = "notice"
         values = dict(inbound.data.get("values", {}))
         scope.put(Outbound(scope.text(str(inbound.data["notice"]), **values), purpose="proactive"))
-        if "ends" in inbound.data and scope.claim.party == "bot":
-            await waited(conversation, {"status": "returned", "by": "", "note": str(inbound.data["ends"])})
         return
     if "again" in inbound.data:
         await _fresh_link(conversation, found)

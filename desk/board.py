@@ -27,7 +27,7 @@ _LAST = (
     "SELECT e.conversation, e.side, e.kind, e.at, e.body FROM entry e"
     " JOIN desk_item i ON i.conversation = e.conversation"
     " WHERE i.state <> 'ended' AND e.pos = (SELECT max(x.pos) FROM entry x WHERE x.conversation = e.conversation"
-    " AND x.side <> 'system' AND x.kind IN ('message', 'press', 'file'))"
+    " AND x.side IN ('customer', 'agent') AND x.kind IN ('message', 'press', 'file'))"
 )
 _VIEWERS = (
     "SELECT v.item, v.agent, v.typing_at, a.name FROM desk_viewer v JOIN desk_agent a ON a.id = v.agent"

@@ -250,11 +250,13 @@ def _summary(
 ) -> list[str]:
     """Three lines: why they are here, what they were doing, what they last said."""
     again = f" (handed over {row['times']} times within a week)" if row["times"] > 1 else ""
-    tasks = [one for one in open_now if one["dialog"] not in HIDDEN]
+    tasks = [
+        one for one in open_now if one["dialog"] not in HIDDEN and not str(one["step"]).startswith("handoff:")
+    ]
     if tasks:
         top = tasks[-1]
         given = "; ".join(f"{one['name']}: {one['value']}" for one in top["answers"])
-        doing = f"Open: {top['title']}, at “{top['question'][:90] or top['step']}”" + (
+        doing = f"Open: {top['title']}, at “{_cut(top['question'] or top['step'], 90)}”" + (
             f". Given: {given}" if given else ""
         )
     else:
@@ -292,3 +294,10 @@ def _effects(rows: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]
         if one["status"] in ("intent", "done", "refused", "unknown")
     ]
     return sorted(made, key=lambda one: str(one["at"]), reverse=True)[:10]
+
+
+def _cut(text: str, most: int) -> str:
+    """The text's beginning, cut between words."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most].rsplit(' ', 1)[0].rstrip(' ,;:')}…"

@@ -59,7 +59,7 @@ def group(by: str, name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
         ),
         "returned": sum(row["ended_why"] == "returned" for row in rows),
         "rehandoffs": sum(row["times"] > 1 for row in rows),
-        "abandoned": sum(row["ended_why"] in ("abandoned", "withdrawn") for row in rows),
+        "abandoned": sum(row["ended_why"] in ("withdrawn", "closed") for row in rows),
         "resolved": sum(row["ended_why"] == "resolved" for row in rows),
         "csat": {
             "asked": sum(row["csat_at"] is not None for row in rows),

@@ -1,8 +1,8 @@
-"""What the desk does by the clock: who is there, offers, reassignment, waking, words to whoever waits, giving up."""
+"""What the desk does by the clock: who is there, offers, reassignment, waking, words to whoever waits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,18 @@ from desk.presence import Wait, look
 from desk.routing import Free, offers
 from desk.staff import Agent, Staff
 
-_LAST_CUSTOMER = "SELECT max(e.at) AS at FROM entry e WHERE e.conversation = :id AND e.side = 'customer'"
-_LAST_AGENT = "SELECT max(e.at) AS at FROM entry e WHERE e.conversation = :id AND e.side = 'agent'"
+_LAST = (
+    "SELECT max(CASE WHEN e.side = 'customer' THEN e.pos END) AS asked,"
+    " max(CASE WHEN e.side = 'agent' THEN e.pos END) AS said,"
+    " max(CASE WHEN e.side = 'customer' THEN e.at END) AS at FROM entry e WHERE e.conversation = :id"
+)
 _OFFER = (
     "UPDATE desk_item SET offered_to = :agent, offered_at = :at, version = version + 1"
     " WHERE id = :id AND state = 'waiting' AND offered_to IS NULL"
+)
+_FOR_ALL = (
+    "UPDATE desk_item SET offered_to = NULL, version = version + 1"
+    " WHERE id = :id AND state = 'waiting' AND offered_to = :agent"
 )
 _UNOFFER = (
     "UPDATE desk_item SET offered_to = NULL, offered_at = NULL, version = version + 1"
@@ -34,10 +41,7 @@ _TOLD = (
     "UPDATE desk_item SET told = :told, told_at = :at WHERE id = :id AND state = 'waiting'"
     " AND (told_at IS NULL OR told_at <= :before)"
 )
-_GIVE_UP = (
-    "UPDATE desk_item SET state = 'ended', ended_why = 'abandoned', ended_at = :at, version = version + 1"
-    " WHERE id = :id AND state = 'waiting' AND live = 1"
-)
+_QUIET = "UPDATE desk_item SET live = 0, version = version + 1 WHERE id = :id AND state = 'waiting' AND live = 1"
 _TARIFF = (
     "SELECT i.id, p.customer_ref FROM desk_item i JOIN conversation c ON c.id = i.conversation"
     " JOIN person p ON p.id = coalesce(i.person, c.person) WHERE i.tariff IS NULL AND i.opened_at > :since LIMIT 20"
@@ -61,7 +65,7 @@ class Sweep:
         DESK_AGENTS.set(sum(one.there for one in free))
         for row in board.items:
             if row["state"] == "waiting":
-                await self._waiting(row, now)
+                await self._waiting(row, free, now)
             elif row["state"] == "snoozed":
                 await self._snoozed(row, now)
             else:
@@ -77,23 +81,29 @@ class Sweep:
 
     async def _offer(self, board: Board, free: list[Free], now: datetime) -> None:
         waiting = [waits_of(row) for row in board.items if row["state"] == "waiting"]
+        # What was offered to one in vain is everybody's now.
+        tried = {row["id"] for row in board.items if row["offered_at"] and not row["offered_to"]}
+        waiting = [one for one in waiting if one.item not in tried]
         # A skill that nobody who is there has would leave somebody waiting for ever: then everybody is asked.
         has = frozenset().union(*(one.skills for one in free if one.there))
         reachable = [one if one.skill is None or one.skill in has else replace(one, skill=None) for one in waiting]
         for item, agent in offers(reachable, free, now.timestamp(), self._settings.risk):
             await self._try([Sql(_OFFER, {"id": item, "agent": agent, "at": now.timestamp()}, rows=1)])
 
-    async def _waiting(self, row: Mapping[str, Any], now: datetime) -> None:
+    async def _waiting(self, row: Mapping[str, Any], free: Sequence[Free], now: datetime) -> None:
         at, settings = now.timestamp(), self._settings
-        if row["offered_to"] and at - (row["offered_at"] or 0) > settings.offer:
-            await self._try([Sql(_UNOFFER, {"id": row["id"], "agent": row["offered_to"]}, rows=1)])
+        if row["offered_to"]:
+            values = {"id": row["id"], "agent": row["offered_to"]}
+            if not any(one.agent == row["offered_to"] and one.there for one in free):
+                await self._try([Sql(_UNOFFER, values, rows=1)])
+            elif at - (row["offered_at"] or 0) > settings.offer:
+                await self._try([Sql(_FOR_ALL, values, rows=1)])
         if not row["live"]:
             return
-        last = (await self._store.query(_LAST_CUSTOMER, id=row["conversation"]))[0]["at"] or row["waiting_since"]
-        if at - max(last, row["told_at"] or 0, row["waiting_since"]) > settings.abandoned:
-            gone = Sql(_GIVE_UP, {"id": row["id"], "at": at}, rows=1)
-            ends = self._signal(row, "host.desk-abandoned", {"reference": row["reference"]}, f"abandoned:{at}", now)
-            await self._try([gone, self._audit("abandoned", row, now)], [replace_end(ends)])
+        last = (await self._store.query(_LAST, id=row["conversation"]))[0]["at"] or 0
+        if at - max(last, row["waiting_since"]) > settings.quiet:
+            # They have put the phone away: the place is kept, and they are not told of each change any more.
+            await self._try([Sql(_QUIET, {"id": row["id"]}, rows=1)])
             return
         await self._update(row, now)
 
@@ -124,11 +134,10 @@ class Sweep:
         if offline and at - since > self._settings.offline:
             await self._back(row, holder, now, "offline")
             return
-        last = (await self._store.query(_LAST_CUSTOMER, id=row["conversation"]))[0]["at"]
-        said = (await self._store.query(_LAST_AGENT, id=row["conversation"]))[0]["at"] or 0
-        asked = max(last or 0, row["claimed_at"] or 0)
-        left = row["unread"] or row["replied_at"] is None
-        if asked > said and at - asked > self._settings.unanswered and left:
+        last = (await self._store.query(_LAST, id=row["conversation"]))[0]
+        open_since = max(last["at"] or 0, row["claimed_at"] or 0)
+        left = row["replied_at"] is None or (row["unread"] and (last["asked"] or 0) > (last["said"] or 0))
+        if left and at - open_since > self._settings.unanswered:
             await self._back(row, holder, now, "unanswered")
 
     async def _back(self, row: Mapping[str, Any], holder: Agent | None, now: datetime, why: str) -> None:
@@ -173,8 +182,3 @@ class Sweep:
         except Conflict:
             # Another process, an agent or the customer was first.
             return
-
-
-def replace_end(signal: Inbound) -> Inbound:
-    """The same notice, which also ends the wait of whatever dialog is parked."""
-    return replace(signal, data={**signal.data, "ends": "abandoned"})

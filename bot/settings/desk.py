@@ -67,7 +67,7 @@ class DeskSettings(Section):
     offline: Seconds = 45
     unanswered: Seconds = 300
     offer: Seconds = 60
-    abandoned: Seconds = 3600
+    quiet: Seconds = 3600
     update: Annotated[float, Field(ge=300)] = 300
     csat: bool = True
     goodwill: dict[Literal["agent", "lead"], Annotated[int, Field(ge=0)]] = {"agent": 1000, "lead": 5000}

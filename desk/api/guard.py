@@ -16,6 +16,8 @@ from desk.errors import NotAllowed, SignInFirst
 from desk.staff import Agent, Staff
 
 CSRF = "X-Desk-CSRF"
+ALIVE = 10.0
+"""Seconds between two signs of life that are written down."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Guarded = Callable[[web.Request, Agent], Awaitable[web.StreamResponse]]
@@ -50,6 +52,8 @@ class Guard:
         found = await self._staff.of(request.cookies.get(SESSION, ""))
         if found is None:
             raise SignInFirst
+        if self._clock.now().timestamp() - found.seen_at > ALIVE:
+            await self._staff.seen(found.id)
         return found
 
     def _from_our_page(self, request: web.Request) -> None:

@@ -87,7 +87,6 @@ host-desk-still = Still waiting, and your place is kept. { $high ->
    *[other] It now takes { $low } to { $high } minutes. I'll tell you as soon as somebody joins.
  }
 host-desk-gone = Everybody has had to leave, so nobody will answer in the next minutes. Your place is kept, and a colleague will answer you in this chat. If it can't wait, call { $brand-phone }, { $brand-hours }.
-host-desk-abandoned = I haven't heard from you for a while, so I've taken you out of the queue. Ask for a person whenever you need one; your reference is { $reference }.
 host-desk-kept = Thanks, I've kept that for them.
 host-desk-withdrawn = All right, I've told them you no longer need anybody. Just ask if you change your mind.
 host-desk-done-goodwill = A credit of { MONEY($amount) } is on your account, reference { $reference }.

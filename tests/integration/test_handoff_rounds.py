@@ -1,0 +1,168 @@
+"""What the desk does by the clock: presence, offers, reassignment, words to whoever waits, giving up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from tests.worlds.desk import Agents, DeskWorld, browser, serving
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Any]:
+    world = DeskWorld(["customer C-1001"])
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(world.close)
+        server = await stack.enter_async_context(serving(world))
+
+        async def agent(who: str) -> Agents:
+            return await stack.enter_async_context(browser(server, world, who))
+
+        yield world, agent
+
+
+async def alive(*agents: Agents) -> None:
+    for one in agents:
+        await one.world.site.staff.seen((await one.get("me"))[1]["agent"]["id"])
+
+
+async def test_it_is_offered_to_one_who_fits_then_to_all(desk: Any) -> None:
+    world, agent = desk
+    priya, tom = await agent("priya"), await agent("tom")
+    await world.says("my husband has died")
+    await world.later(seconds=1)
+    offered = (await tom.get("queue"))[1]["waiting"][0]["offered_to"]
+    assert offered["name"] == "Priya Shah"
+    for _ in range(4):
+        await alive(priya, tom)
+        await world.later(seconds=16)
+    assert (await tom.get("queue"))[1]["waiting"][0]["offered_to"] is None
+    await world.says("i can't afford to pay my bill", "ben")
+    await priya.post("presence", {"state": "away"})
+    await world.later(seconds=1)
+    # Nobody who is there has the skill: whoever is there is asked.
+    waiting = {one["reason"]: one["offered_to"] for one in (await tom.get("queue"))[1]["waiting"]}
+    assert waiting["cannot_pay"]["name"] == "Tom Reed"
+
+
+@pytest.mark.promise("silent")
+async def test_an_agent_whose_page_is_gone_loses_it_and_the_customer_is_told(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await world.new()
+    await world.later(seconds=40)
+    assert (await world.store.query("SELECT state FROM desk_item"))[0]["state"] == "held"
+    await world.later(seconds=120)
+    row = (await world.store.query("SELECT state, agent FROM desk_item"))[0]
+    assert row == {"state": "waiting", "agent": None}
+    assert (await world.new())[0].startswith("Priya can't carry on just now")
+    assert (await world.store.query("SELECT party FROM conversation"))[0]["party"] == "bot"
+    assert "reassigned_offline" in await world.audited()
+    tom = await agent("tom")
+    assert (await tom.post(f"cases/{case}/claim"))[0] == 200
+    assert (await priya.post(f"cases/{case}/say", {"key": "k" * 10, "text": "sorry"}))[0] == 403
+
+
+async def test_a_customer_left_unanswered_goes_to_somebody_else(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await priya.post(f"cases/{case}/say", {"key": "k" * 10, "text": "Hello"})
+    await world.says("can you check my bill?")
+    for _ in range(7):
+        await alive(priya)
+        await world.later(seconds=40)
+    assert (await world.store.query("SELECT state FROM desk_item"))[0]["state"] == "held"
+    await alive(priya)
+    await world.later(seconds=40)
+    assert (await world.store.query("SELECT state FROM desk_item"))[0]["state"] == "waiting"
+    assert "reassigned_unanswered" in await world.audited()
+
+
+async def test_whoever_waits_hears_of_a_change_at_most_every_five_minutes(desk: Any) -> None:
+    world, agent = desk
+    priya, _ = await agent("priya"), None
+    # Somebody waited four minutes within the last hour; the queue says so.
+    await world.says("talk to a person", "ben")
+    await alive(priya)
+    await world.later(seconds=20)
+    for _ in range(11):
+        await alive(priya)
+        await world.later(seconds=20)
+    await priya.post(f"cases/{await world.case('ben')}/claim")
+    await world.later(seconds=1)
+    said = await world.says("talk to a person", "ana")
+    told = await world.store.query("SELECT told FROM desk_item WHERE state = 'waiting'")
+    assert told == [{"told": "4-5"}] or told == [{"told": "4-4"}], said
+    # The desk empties: one word, and no more for five minutes.
+    await priya.post("presence", {"state": "away"})
+    heard: list[str] = []
+    for _ in range(30):
+        await world.later(seconds=20)
+        heard += [line for line in await world.new() if "place is kept" in line]
+    assert len(heard) == 1
+    assert heard[0].startswith("Everybody has had to leave")
+
+
+async def test_a_customer_who_says_no_more_keeps_the_place(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    await world.new()
+    for _ in range(9):
+        await alive(priya)
+        await world.later(minutes=7)
+    row = (await world.store.query("SELECT state, live FROM desk_item"))[0]
+    assert row == {"state": "waiting", "live": 0}
+    assert (await priya.post(f"cases/{await world.case()}/claim"))[0] == 200
+    assert (await world.new())[-1] == "Priya from Larkspur Mobile has joined."
+
+
+async def test_never_mind_takes_them_out_of_the_queue(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    assert (await world.says("never mind"))[-1].startswith("All right, I've told them")
+    assert (await priya.get("queue"))[1]["waiting"] == []
+    assert (await priya.post(f"cases/{case}/claim"))[0] == 404
+    assert (await world.store.query("SELECT ended_why FROM desk_item"))[0]["ended_why"] == "withdrawn"
+
+
+async def test_coming_back_within_a_week_counts_as_handed_over_again(desk: Any) -> None:
+    world, agent = desk
+    priya, amara = await agent("priya"), await agent("amara")
+    for n in range(2):
+        await world.says("talk to a person")
+        case = await world.case()
+        await priya.post(f"cases/{case}/claim")
+        await priya.post(f"cases/{case}/say", {"key": f"key-{n}-xxxx", "text": "Hello"})
+        await priya.post(f"cases/{case}/resolve", {"key": f"end-{n}-xxxx"})
+        await alive(priya, amara)
+        await world.later(minutes=5)
+    figures = (await amara.get("figures"))[1]
+    everything = figures["groups"][0]
+    assert (everything["handoffs"], everything["rehandoffs"], everything["resolved"]) == (2, 1, 2)
+    assert {group["by"] for group in figures["groups"]} == {"all", "reason", "channel"}
+    assert [one["resolved_today"] for one in figures["agents"] if one["name"] == "Priya Shah"] == [2]
+
+
+async def test_tariffs_are_for_the_figures_alone(desk: Any) -> None:
+    world, agent = desk
+    amara = await agent("amara")
+    await world.login.know(world.address(), "C-1001")
+    await world.says("what is my balance")
+    await world.says("human")
+    await alive(amara)
+    await world.later(seconds=1)
+    assert (await world.store.query("SELECT tariff FROM desk_item")) == [{"tariff": "monthly"}]
+    assert "tariff" not in (await amara.get("queue"))[1]["waiting"][0]
+    assert ("tariff", "monthly") in [(g["by"], g["name"]) for g in (await amara.get("figures"))[1]["groups"]]
