@@ -9,7 +9,8 @@ from datetime import date
 from rapidfuzz.distance import OSA
 
 from bot.model import Entity
-from nlu import amounts, months
+from nlu import amounts, contacts, days, months
+from nlu.corrections import corrected
 from nlu.data import NluData
 from nlu.text import LONGEST, plain
 
@@ -56,14 +57,16 @@ class EntityFinder:
         # The surest first: whatever overlaps an earlier find is dropped.
         for group in (
             self._by_regex(text),
+            contacts.find(text),
             amounts.find(text),
             months.find(text, self._today()),
             self._by_phrase(text),
+            days.find(text, self._today()),
         ):
             for one in group:
                 if all(one.end <= other.start or one.start >= other.end for other in found):
                     found.append(one)
-        return tuple(_joined(text, sorted(found, key=lambda e: e.start)))
+        return corrected(text, tuple(_joined(text, sorted(found, key=lambda e: e.start))))
 
     def _by_regex(self, text: str) -> Iterator[Entity]:
         for name, regex in self._regexes:
