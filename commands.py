@@ -33,7 +33,11 @@ _DEAD = (
     "SELECT c.channel, o.conversation, o.seq, o.n, o.reason, o.created_at FROM outbound o"
     " JOIN conversation c ON c.id = o.conversation WHERE o.status = 'dead' ORDER BY o.created_at DESC LIMIT 100"
 )
-_OPEN_CASES = "SELECT reference, cause, origin, opened, summary FROM cases WHERE closed IS NULL ORDER BY opened"
+# A question asked in public is a case as well, but nobody waits for a person.
+_OPEN_CASES = (
+    "SELECT reference, cause, origin, opened, summary FROM cases WHERE closed IS NULL AND origin <> 'public'"
+    " ORDER BY opened"
+)
 
 
 async def check(settings: Settings, tell: Tell) -> int:
