@@ -178,16 +178,14 @@ async def apart(config: Path, rounds: int, **given: str) -> dict[str, Any]:
     return figures
 
 
-async def embedded(config: Path, rounds: int) -> dict[str, Any]:
+async def embedded(settings: Settings, config: Path, rounds: int) -> dict[str, Any]:
     """The embedded recogniser, trained beforehand."""
-    settings = load_settings(config)
     await asyncio.to_thread(assembly.recogniser_of, assembly.parts(_of(settings, "embedded")), tell)
     return await apart(config, rounds, PARLEY_NLU__BACKEND="embedded")
 
 
-async def rasa(config: Path, rounds: int, folder: Path, port: int) -> dict[str, Any]:
+async def rasa(settings: Settings, config: Path, rounds: int, folder: Path, port: int) -> dict[str, Any]:
     """Real Rasa, trained beforehand, started for this."""
-    settings = load_settings(config)
     python = await environment(tell, folder)
     model = await train(python, lesson_of(settings), folder, tell)
     given = settings.nlu.rasa.model_copy(update={"url": f"http://127.0.0.1:{port}"})
@@ -209,10 +207,10 @@ def _of(settings: Settings, backend: str) -> Settings:
     return settings.model_copy(update={"nlu": settings.nlu.model_copy(update={"backend": backend})})
 
 
-def report(config: Path, found: dict[str, dict[str, Any]], rounds: int) -> dict[str, Any]:
+def report(settings: Settings, found: dict[str, dict[str, Any]], rounds: int) -> dict[str, Any]:
     """Both, and what one is of the other."""
     whole: dict[str, Any] = {"cores": os.cpu_count(), "in_flight": IN_FLIGHT, "rounds": rounds}
-    whole["sentences"] = len(for_the_classifier(load_settings(config)))
+    whole["sentences"] = len(for_the_classifier(settings))
     whole |= found
     if len(found) == 2:
         ours, theirs = found["embedded"], found["rasa"]
@@ -234,19 +232,20 @@ def main() -> None:
     asked = parser.parse_args()
     tune()
     configure(level="WARNING")
+    settings = load_settings(asked.config)
     if asked.measure:
-        figures = asyncio.run(measured(load_settings(asked.config), asked.measure, asked.rounds))
+        figures = asyncio.run(measured(settings, asked.measure, asked.rounds))
         print(msgspec.json.encode(figures).decode())
         return
     wanted: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
-        "embedded": lambda: embedded(asked.config, asked.rounds),
-        "rasa": lambda: rasa(asked.config, asked.rounds, asked.folder.resolve(), asked.port),
+        "embedded": lambda: embedded(settings, asked.config, asked.rounds),
+        "rasa": lambda: rasa(settings, asked.config, asked.rounds, asked.folder.resolve(), asked.port),
     }
 
     async def run() -> dict[str, dict[str, Any]]:
         return {name: await one() for name, one in wanted.items() if asked.backend in (name, "both")}
 
-    whole = report(asked.config, asyncio.run(run()), asked.rounds)
+    whole = report(settings, asyncio.run(run()), asked.rounds)
     if asked.json:
         print(msgspec.json.encode(whole).decode())
         return
