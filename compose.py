@@ -35,12 +35,13 @@ from bot.retention import Retention
 from bot.script.catalogue import Services
 from bot.secret import derive
 from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
-from bot.settings import Settings
+from bot.settings import HOME, Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
 from bot.tending import reading, tended, tending
 from bot.tuning import tune
 from bot.unsure import Unsure
+from bot.web import openapi
 from bot.web.downloads import Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
@@ -177,6 +178,7 @@ async def _built(
             *downloads.routes(),
             *(desk.routes() if desk is not None else []),
             *web.static_routes(settings.brand_folder),
+            openapi.route(HOME / "openapi.yml", title=f"{settings.brand.name}: Parley"),
             *(_dev(made, store, traces) if traces is not None else []),
         ],
         health=web.Health(checks, drain=drain),
@@ -185,6 +187,7 @@ async def _built(
         body=settings.limits.body,
         subapps=subapps,
     )
+    app[openapi.APP] = app
     app.middlewares.append(web.at_once(settings.limits.requests))
     app.middlewares.append(one_host(settings.public_url))
     app.middlewares.append(_paced_pages(settings, store, secrets[0]))
