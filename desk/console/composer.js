@@ -6,6 +6,7 @@ import { sign } from "./icons.js";
 import { about, now } from "./time.js";
 
 export const LIMIT = 4_000; // characters in one message
+const phone = matchMedia("(max-width: 30rem)");
 const NEAR = 500; // from here on the counter shows
 
 export function composer(desk, does) {
@@ -35,7 +36,7 @@ export function composer(desk, does) {
       : nothing}
     <div class="box">
       <label class="hidden" for="text">${t(note ? "noteLabel" : "replyLabel")}</label>
-      <textarea id="text" rows="1" autocomplete="off" placeholder=${t(note ? "notePlace" : "replyPlace")} aria-describedby="under"
+      <textarea id="text" rows="1" autocomplete="off" placeholder=${t(note ? "notePlace" : phone.matches ? "replyPlaceShort" : "replyPlace")} aria-describedby="under"
         .value=${live(text)} aria-invalid=${String(room < 0)} ?disabled=${shut}
         aria-autocomplete=${note ? nothing : "list"} aria-controls=${canned ? "canned" : nothing}
         aria-activedescendant=${canned?.replies.length ? `canned-${canned.at}` : nothing}
@@ -45,7 +46,7 @@ export function composer(desk, does) {
         : html`<label class="button round" title=${t("attach")}><input class="hidden" type="file" accept="image/png,image/jpeg,image/gif,image/webp,application/pdf,text/plain"
             ?disabled=${shut} @change=${(event) => does.attach(event)}>${sign("clip")}<span class="hidden">${t("attach")}</span></label>`}
       <button type="submit" class="button main" aria-disabled=${String(shut || room < 0 || (!text.trim() && !(draft.file?.id && !note)))}>${
-        note ? sign("lock") : icon("send")}${t(note ? "save" : "send")}</button>
+        note ? sign("lock") : icon("send")}<span>${t(note ? "save" : "send")}</span></button>
     </div>
     <div class="under"><p class=${room < 0 ? "wrong" : room <= NEAR ? "fine" : "fine hint"} id="under">${
       room < 0 ? t("over", { n: -room }) : room <= NEAR ? t("left", { n: room }) : t(note ? "hintNote" : "hint")}</p></div>

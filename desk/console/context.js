@@ -10,6 +10,7 @@ export function context(desk, does) {
   if (!open?.ready) return html`<section class="info" aria-label=${t("context")}></section>`;
   const given = open.context;
   return html`<section class="info" aria-label=${t("context")} tabindex="0">
+    <button type="button" class="button round shut only-narrow" @click=${() => does.details()}>${sign("cross")}<span class="hidden">${t("close")}</span></button>
     <section><h2>${t("summary")}</h2><ul class="summary">${given.summary.map((line) => html`<li>${line}</li>`)}</ul></section>
     ${who(desk, given)}
     ${powers(desk, does)}

@@ -120,6 +120,7 @@ const ENGLISH = {
   replyLabel: "Reply to the customer",
   noteLabel: "Private note for colleagues",
   replyPlace: "Write to the customer. / for saved replies",
+  replyPlaceShort: "Write to the customer",
   notePlace: "Write a note that the customer never sees",
   send: "Send",
   save: "Save note",
