@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auth import AuthSettings, ProviderSettings
@@ -18,10 +19,15 @@ from bot.settings import Settings
 from bot.web import Drain
 from desk.api import DeskSite
 from desk.builtin import BuiltInDesk
+from desk.external import ExternalDesk, FeedWorker, Hook
 from desk.staff import SignedInStaff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from aiohttp.web import RouteDef
+
+    from bot.serving import Worker
 
 DEMO_AGENTS: Sequence[dict[str, Any]] = (
     {
@@ -116,6 +122,23 @@ def _provider(settings: Settings, secret: bytes, listens: str) -> ProviderSettin
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class External:
+    """A desk elsewhere: our hook for it, and the feed that tells it of everything."""
+
+    store: Store
+    clock: Clock
+    settings: Settings
+
+    def routes(self) -> list[RouteDef]:
+        """Its webhooks."""
+        return Hook(self.store, self.clock, self.settings.desk).routes()
+
+    def workers(self) -> dict[str, Worker]:
+        """What is sent there."""
+        return {"desk": FeedWorker(self.store, self.clock, self.settings.desk)}
+
+
 def desk_of(
     made: Parts,
     handoff: Handoff,
@@ -127,8 +150,10 @@ def desk_of(
     drain: Drain,
     secret: bytes,
     listens: str,
-) -> DeskSite | None:
-    """The built-in desk, where that is what the configuration names."""
+) -> DeskSite | External | None:
+    """The desk that the configuration names, as far as it has something to serve."""
+    if isinstance(handoff, ExternalDesk):
+        return External(store, made.clock, made.settings)
     if not isinstance(handoff, BuiltInDesk):
         return None
     settings = made.settings
