@@ -46,9 +46,11 @@ def build(
     if given.backend == "rasa":
         return asking_rasa(data, find, given.rasa)
     encoder = encoder or encoder_of(given)
-    here = Chain(obtain(data, files, cache, progress, encoder, kept=given.trust == "kept"), find)
+    kept = given.trust == "kept"
+    here = Chain(obtain(data, files, cache, progress, encoder, kept=kept), find)
     plan = Plan([str(file.resolve()) for file in files], str(cache.resolve()), str(encoder or ""))
-    embedded = Apart(here, plan, today) if given.apart else here
+    # A process of its own takes a model whose trust is fitted, which is what was not to be waited for.
+    embedded = Apart(here, plan, today) if given.apart and not kept else here
     return embedded if given.backend == "embedded" else asking_rasa(data, find, given.rasa, embedded)
 
 
