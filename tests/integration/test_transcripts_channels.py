@@ -22,10 +22,11 @@ from bot.testing.player import Mode, Player
 from bot.testing.transcripts import Case, read, squeezed
 from tests.contract.rigs.base import Rig, Shown, World, rigs
 from tests.worlds.demo import DemoWorld, recogniser
+from tests.worlds.own import OwnWorld
 
 TESTS = Path(__file__).parents[1]
 RENDERED = TESTS / "rendered"
-FILES = sorted((TESTS / "transcripts").glob("*.md"))
+FILES = [*sorted((TESTS / "transcripts").glob("*.md")), *sorted((TESTS / "transcripts" / "own").glob("*.md"))]
 RIGS = rigs()
 WRITE = os.environ.get("WRITE_RENDERED") == "1"
 USER = "1001"
@@ -93,7 +94,7 @@ class AppPlayer(Player):
 
 async def play(case: Case, channel: str, mode: Mode) -> str:
     """Play it through a channel; what the customer saw and did."""
-    world: Any = DemoWorld(case.given)
+    world: Any = (OwnWorld if case.path.parent.name == "own" else DemoWorld)(case.given)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(world.close)
         at = World(world.store, world.clock, recogniser().control)
