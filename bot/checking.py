@@ -145,6 +145,8 @@ def of_model(made: Parts, tell: Tell) -> Check:
                     said += f"; {await recogniser.ready()}"
                 except ParleyError as error:
                     wrong.append(f"{error} `make rasa` starts it; nlu.backend: rasa-then-embedded does without.")
+        elif isinstance(embedded := getattr(recogniser, "standin", recogniser), Tended):
+            said += f"; {await embedded.ready()}"
         return Found("understanding", said, tuple(wrong))
 
     return check
