@@ -51,6 +51,7 @@ def _join(conversation: Conversation, name: str) -> None:
     scope.party = "agent"
     conversation.lent = None
     void_approvals(conversation)
+    scope.handoffs.append(("handoff.status", {"state": "accepted", "message": name}))
     scope.put(Outbound(scope.text("host.joined", name=name), author="system"))
 
 
@@ -108,6 +109,7 @@ async def never_mind(conversation: Conversation) -> None:
     scope = conversation.scope
     scope.trace["route"] = "waits for nobody any more"
     scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+    scope.handoffs.append(("handoff.status", {"state": "failed", "message": "withdrawn"}))
     scope.tell("host.desk-withdrawn")
     await waited(conversation, {"status": "returned", "by": "", "note": "withdrawn"})
     await _ask_again(conversation)
@@ -141,6 +143,7 @@ async def _given_back(conversation: Conversation, inbound: Inbound, name: str, t
     scope, data = conversation.scope, inbound.data
     scope.party = "bot"
     conversation.lent = None
+    scope.handoffs.append(("handoff.status", {"state": "completed", "message": str(data["act"])}))
     if not data.get("silent"):
         scope.put(Outbound(scope.text(text, name=name), author="system"))
     status = "returned" if data["act"] == "return" else "resolved"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,8 @@ class Adapter(BotAdapter):  # type: ignore[misc]
         for activity in activities:
             if activity.type == ActivityTypes.message:
                 scope.put(Outbound(activity.text or "", choices=_choices(activity, scope)))
+            elif activity.type == ActivityTypes.event:
+                scope.trace.setdefault("events", []).append({"name": activity.name, "value": activity.value})
         return [ResourceResponse(id=str(scope.n)) for _ in activities]
 
     async def update_activity(self, context: TurnContext, activity: Activity) -> None:
@@ -108,6 +110,11 @@ class Bridge:
     def context(self, scope: Scope) -> TurnContext:
         """A TurnContext for this turn."""
         return _Turn(self._adapter, scope)
+
+    async def announce(self, context: TurnContext, name: str, value: Mapping[str, Any]) -> None:
+        """Send an event activity, as the Bot Framework's hand-over protocol has them: `handoff.initiate` with what is
+        known, `handoff.status` with a state (accepted, completed, failed). Its library for Python has no factory."""
+        await context.send_activity(Activity(type=ActivityTypes.event, name=name, value=dict(value)))
 
     async def begin(self, stack: Stack, scope: Scope, context: TurnContext, dialog: str, args: dict[str, Any]) -> Any:
         """Begin a dialog on a stack; returns its result if it has ended already."""

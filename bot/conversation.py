@@ -53,6 +53,8 @@ class Conversation(Stacks):
             await agent(self, inbound)
         await self._uncover()
         lent_is_over(self)
+        for name, value in scope.handoffs:
+            await self.bridge.announce(self.context, name, value)
 
     # Customers
 

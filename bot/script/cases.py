@@ -68,6 +68,8 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
     scope.changes.append(Sql(_OPEN, values, rows=1))
     opened = scope.host.handoff.open(case, scope.now)
     scope.changes.extend(opened.changes)
+    told = {"case": id, "reference": reference, "reason": cause, "summary": summary, "waits": opened.waits}
+    scope.handoffs.append(("handoff.initiate", told))
     scope.audit("case.opened", id, cause=cause)
     scope.trace.setdefault("cases", []).append(cause)
     scope.case_id = id

@@ -137,6 +137,8 @@ class Scope:
     """The dialog that a person who holds the conversation has lent it to: {"d": its id}."""
     settling: bool = False
     """Only an effect that was begun is to be settled; nothing new is done or said."""
+    handoffs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Hand-over events of this turn: name and value."""
     trace: dict[str, Any] = field(default_factory=dict)
     _standing: Standing | None = None
     _begun: float = field(default_factory=time.monotonic)
