@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from bot.ports import Identity, Login
     from bot.script.scope import Host
 
-ACTION = "action."
-"""What a step-up's text begins with, and its name under `assurance`."""
+ACTION = "action."  # what a step-up's text begins with, and its name under `assurance`
 _PATHS = ("./", "../", "{parley}/", "{data}/")
 
 Tell = Callable[[str], None]
