@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import random
 import socket
@@ -178,6 +179,8 @@ async def lane(
 async def hostile(number: int, seed: int, folder: Path) -> dict[str, Any]:
     """Send so many; the figures."""
     count = Count()
+    # A fake whose caller is ended in mid-request says so at length.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     async with opened(0.0, seed) as platforms, App(folder, platforms, **WIDE) as app:
         platforms.connect(app.url)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
