@@ -33,6 +33,10 @@ _VIEWERS = (
     "SELECT v.item, v.agent, v.typing_at, a.name FROM desk_viewer v JOIN desk_agent a ON a.id = v.agent"
     " WHERE v.at > :since ORDER BY a.name"
 )
+_TYPISTS = (
+    "SELECT i.id FROM desk_item i JOIN socket s ON s.conversation = i.conversation"
+    " WHERE i.state = 'held' AND s.customer_typed_at > :since"
+)
 _AGENTS = (
     "SELECT a.*, (SELECT count(*) FROM desk_item i WHERE i.agent = a.id AND i.state = 'held') AS load"
     " FROM desk_agent a ORDER BY a.name"
@@ -54,6 +58,8 @@ class Board:
     viewers: Mapping[str, list[dict[str, Any]]]
     agents: Mapping[str, Agent]
     approvals: list[dict[str, Any]] = field(default_factory=list)
+    typists: frozenset[str] = frozenset()
+    """The items whose customer types."""
 
     def mark(self) -> bytes:
         """What it shows, without the time: equal marks need no new picture."""
@@ -76,7 +82,8 @@ async def read_board(store: Store, clock: Clock) -> Board:
     for row in await store.query(_VIEWERS, since=now.timestamp() - VIEWING):
         viewers.setdefault(row["item"], []).append(row)
     agents = {row["id"]: agent_of(row) for row in await store.query(_AGENTS)}
-    return Board(now, items, last, viewers, agents, await store.query(_APPROVALS))
+    typists = frozenset(row["id"] for row in await store.query(_TYPISTS, since=now.timestamp() - TYPING))
+    return Board(now, items, last, viewers, agents, await store.query(_APPROVALS), typists)
 
 
 class Queue:

@@ -33,6 +33,10 @@ _VIEW = (
     "INSERT INTO desk_viewer (item, agent, at, typing_at) VALUES (:item, :agent, :at, :typing)"
     " ON CONFLICT (item, agent) DO UPDATE SET at = excluded.at, typing_at = excluded.typing_at"
 )
+_TYPES = (
+    "UPDATE socket SET agent_typed_at = :at WHERE conversation ="
+    " (SELECT conversation FROM desk_item WHERE id = :item AND agent = :agent AND state = 'held')"
+)
 _SEEN = "UPDATE desk_item SET seen_pos = :pos WHERE id = :id AND agent = :agent AND seen_pos < :pos"
 
 
@@ -101,7 +105,9 @@ class Desk:
         """They look at it, and perhaps type: so that two do not answer at once."""
         now = self.clock.now().timestamp()
         values = {"item": case, "agent": me.id, "at": now, "typing": now if typing else None}
-        await self.store.change([Sql(_VIEW, values)])
+        # The customer sees it of whoever holds the conversation, where they are in a web chat.
+        shown = [Sql(_TYPES, {"item": case, "agent": me.id, "at": now})] if typing else []
+        await self.store.change([Sql(_VIEW, values), *shown])
 
     async def seen(self, case: str, me: Agent, pos: int) -> None:
         """Its holder has read up to here."""

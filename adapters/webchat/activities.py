@@ -59,6 +59,17 @@ class Shaper:
         does)."""
         return [activity for entry in entries for activity in await self._shape(entry, user, typing)]
 
+    def typing(self, conversation: str, at: float) -> Activity:
+        """Somebody who holds the conversation writes, `at` in epoch seconds; no entry of the log."""
+        return {
+            "type": "typing",
+            "id": f"{conversation}|typing{int(at * 1000)}",
+            "timestamp": _stamp(datetime.fromtimestamp(at, UTC)),
+            "channelId": "webchat",
+            "conversation": {"id": conversation},
+            "from": self._speaker(""),
+        }
+
     async def _shape(self, entry: Entry, user: str, typing: bool) -> list[Activity]:
         if entry.side == "customer":
             return [self._echo(entry, user)] if entry.kind in CUSTOMER_KINDS else []

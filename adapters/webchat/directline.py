@@ -172,6 +172,8 @@ class DirectLine:
     async def _post(self, request: web.Request) -> web.Response:
         grant = self._grant(request)
         posted = parse(await request.read(), self._settings)
+        if posted.typing:
+            await self._intake.types(grant)
         if posted.silent:
             return json({"id": f"{grant.conversation}|{secrets.token_hex(4)}"})
         await self._pace(grant)

@@ -19,13 +19,17 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One activity of a customer's. `nonce` is set for a press; `silent` ones change nothing and are not stored."""
+    """One activity of a customer's. `nonce` is set for a press; `silent` ones are no entry of the log.
+
+    `typing`: one of these, which says that the customer writes.
+    """
 
     text: str = ""
     nonce: str | None = None
     client_id: str | None = None
     locale: str | None = None
     silent: bool = False
+    typing: bool = False
 
 
 class _Activity(msgspec.Struct):
@@ -55,7 +59,7 @@ def parse(body: bytes, settings: WebChatSettings, *, needs_text: bool = True) ->
         case "message":
             return _message(activity, settings, needs_text)
         case "typing":
-            return Posted(silent=True)
+            return Posted(silent=True, typing=True)
         case "event" if activity.name in settings.events:
             return Posted(silent=True)
     raise BadActivity("Only messages, typing and agreed events are taken.")

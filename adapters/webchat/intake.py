@@ -13,7 +13,15 @@ from adapters.webchat.tokens import Grant
 from adapters.webchat.upload import FileKeeper, Sent
 from bot.model import Accepted, Control, Inbound, InboundKind
 from bot.observe.metrics import ACCEPTED
-from bot.ports import Clock, Redactor, Store
+from bot.ports import Clock, Redactor, Sql, Store
+
+_HEARD = (
+    "SELECT s.conversation FROM socket s JOIN conversation c ON c.id = s.conversation WHERE s.conversation = :id"
+    " AND c.party = 'agent' AND coalesce(s.customer_typed_at, 0) < :before"
+)
+_TYPES = (
+    "UPDATE socket SET customer_typed_at = :now WHERE conversation = :id AND coalesce(customer_typed_at, 0) < :before"
+)
 
 ControlRule = Callable[[str, str | None], Control | None]
 """Reads a rule-level "human" or "stop" from a text: the recogniser's `control`."""
@@ -38,6 +46,13 @@ class Intake:
         if posted.nonce is not None:
             return await self._accept(grant, posted, key, "press", {**data, "nonce": posted.nonce}, None)
         return await self._accept(grant, posted, key, "message", data, self._control(posted.text, posted.locale))
+
+    async def types(self, grant: Grant) -> None:
+        """The customer writes: told to whoever holds the conversation, at most once a second; else nothing is kept."""
+        now = self._clock.now().timestamp()
+        values = {"id": grant.conversation, "now": now, "before": now - 1}
+        if await self._store.query(_HEARD, id=grant.conversation, before=now - 1):
+            await self._store.change([Sql(_TYPES, values)])
 
     async def take_files(self, grant: Grant, posted: Posted, files: list[Sent], keeper: FileKeeper) -> int:
         """Keep the files and accept them, after the text that came with them; returns the last one's place."""

@@ -209,10 +209,11 @@ class Sockets:
         self, socket: web.WebSocketResponse, lease: Lease, user: str, wait: Callable[[float], Awaitable[bool]]
     ) -> tuple[str, int]:
         position = lease.watermark
+        typed: float | None = None
         spoke = time.monotonic()
         while True:
             try:
-                epoch, newest = await self._state(lease.conversation)
+                epoch, newest, types = await self._state(lease.conversation)
                 if epoch != lease.epoch:
                     return "collision", WSCloseCode.OK
                 entries = (
@@ -221,6 +222,9 @@ class Sockets:
                     else []
                 )
                 activities = await self._shaper.activities(entries, user)
+                if typed is not None and types > typed:
+                    activities.append(self._shaper.typing(lease.conversation, types))
+                typed = types
             except Temporary as error:
                 # The client comes back by itself, by then perhaps to a store that answers.
                 log.warning("a socket lost its store", conversation=lease.conversation, exc_info=error)
@@ -242,14 +246,17 @@ class Sockets:
             if len(entries) < PAGE:
                 await wait(self._settings.poll)
 
-    async def _state(self, conversation: str) -> tuple[int, int]:
-        """The epoch of the conversation's newest socket and its log's last position."""
+    async def _state(self, conversation: str) -> tuple[int, int, float]:
+        """The epoch of the conversation's newest socket, its log's last position, and when a person last typed."""
         found = await self._store.query(
-            "SELECT s.epoch AS epoch, c.pos AS pos FROM socket s JOIN conversation c ON c.id = s.conversation "
+            "SELECT s.epoch AS epoch, c.pos AS pos, coalesce(s.agent_typed_at, 0) AS typed "
+            "FROM socket s JOIN conversation c ON c.id = s.conversation "
             "WHERE s.conversation = :conversation",
             conversation=conversation,
         )
-        return (int(found[0]["epoch"]), int(found[0]["pos"])) if found else (-1, 0)
+        if not found:
+            return -1, 0, 0.0
+        return int(found[0]["epoch"]), int(found[0]["pos"]), float(found[0]["typed"])
 
 
 async def _part(socket: web.WebSocketResponse, code: int, reason: str) -> None:

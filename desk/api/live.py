@@ -116,7 +116,7 @@ class _View:
         self._approvals: dict[str, str] = {}
         self._shown: tuple[Any, ...] = ()
         self._drawn = self._looked = 0.0
-        self._typing: set[str] = set()
+        self._typing: set[tuple[str, str]] = set()
 
     async def changes(self, board: Board, at: float) -> list[tuple[str, Any]]:
         """Events since the last time."""
@@ -169,14 +169,16 @@ class _View:
     def _types(self, board: Board) -> list[tuple[str, Any]]:
         now = board.now.timestamp()
         types = {
-            one["name"]
+            ("agent", one["name"])
             for one in board.viewers.get(self.case, [])
             if one["agent"] != self._me.id and (one["typing_at"] or 0) > now - TYPING
         }
+        if self.case in board.typists:
+            types.add(("customer", ""))
         changed, self._typing = types ^ self._typing, types
         return [
-            ("typing", {"case": self.case, "who": "agent", "name": name, "on": name in types})
-            for name in sorted(changed)
+            ("typing", {"case": self.case, "who": who, "name": name, "on": (who, name) in types})
+            for who, name in sorted(changed)
         ]
 
     def _notices(self, board: Board) -> list[tuple[str, Any]]:

@@ -124,6 +124,12 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     await priya.keyboard.press("Enter")
     await priya.get_by_role("dialog").get_by_role("button", name="Send to the customer").click()
     await hears(customer, "Hello Ana, I’m Priya.")
+    # Each sees that the other writes.
+    await customer.get_by_label("Your message").press_sequentially("the bro")
+    await expect(priya.locator(".typing-line")).to_have_text("The customer is typing…")
+    await priya.locator("#text").press_sequentially("One mom")
+    await expect(customer.locator(".dots")).to_be_visible()
+    await priya.locator("#text").fill("")
     await say(customer, "the broadband one please")
     await expect(priya.locator(".said.customer").last).to_contain_text("the broadband one please")
     assert "Cancel the Direct Debit for" not in await customer.get_by_role("log").inner_text()

@@ -9,6 +9,7 @@ import { words } from "./words.js";
 const LIMIT = 4_000; // characters in one message
 const NEAR = 500; // from here on the counter shows
 const ANSWER = 20_000; // after which an answer is called late
+const TYPING = 3_000; // how often it is told that somebody writes
 const EMBEDDED = window.parent !== window;
 const narrow = matchMedia("(max-width: 40rem)");
 const GIVEN = JSON.parse(document.getElementById("parley-config").textContent);
@@ -28,6 +29,7 @@ class ParleyChat extends LitElement {
   config = CONFIG;
   #log = new Log();
   #asked = 0;
+  #typedAt = 0;
   #typingTimer = 0;
   #answerTimer = 0;
   #linkTimer = 0;
@@ -175,6 +177,11 @@ class ParleyChat extends LitElement {
   #typed() {
     const before = this.draft.length;
     this.draft = this.#box.value;
+    // A person at the other end sees that an answer is being written.
+    if (this.#log.answering === "person" && this.draft && Date.now() - this.#typedAt > TYPING) {
+      this.#typedAt = Date.now();
+      this.connection.typing();
+    }
     this.#grow();
     // The counter is read out once, when it begins to matter, not with every letter.
     if (before <= LIMIT && this.draft.length > LIMIT) this.notice = this.t("over", { n: this.#number(this.draft.length - LIMIT) });

@@ -46,6 +46,11 @@ export class Connection {
     this.#drain();
   }
 
+  /** Says that the customer writes. It does not matter whether this one arrives. */
+  typing() {
+    if (this.#token) this.#call("POST", `${this.#path}/activities`, { type: "typing" }).catch(() => {});
+  }
+
   /** What stands in the log behind a position as it is now: its links may have been used meanwhile. */
   async again(after) {
     const set = await this.#call("GET", `${this.#path}/activities?watermark=${after}`);

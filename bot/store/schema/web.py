@@ -33,7 +33,10 @@ socket = Table(
     Column("conversation", Text, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
     moment("opened_at", nullable=False),
+    moment("customer_typed_at"),
+    moment("agent_typed_at"),
 )
+"""`…_typed_at`: the last sign that either side writes, kept only while a person holds the conversation."""
 
 file_handle = Table(
     "file_handle",
