@@ -149,7 +149,7 @@ class Run:
         """Let the site answer a few customers between two blows: one that is only ever starting proves nothing."""
         wanted = self._answers() + FEW
         until = time.monotonic() + LONG
-        while self._answers() < wanted and time.monotonic() < until:
+        for _ in iter(lambda: self._answers() >= wanted or time.monotonic() > until, True):
             await asyncio.sleep(0.02)
 
     def _answers(self) -> int:

@@ -93,8 +93,9 @@ async def _messages(store: Store, diary: Diary, conversation: str, found: Findin
     if shown != sorted(shown):
         found.reordered.append(f"{conversation}: activities {shown}")
     rows_of = await store.query("SELECT seq FROM outbound WHERE conversation = :id", id=conversation)
-    answered = {row["seq"] for row in rows_of}
-    silent = [row["seq"] for row in rows if row["seq"] not in answered and not _coded(row)]
+    # What is being settled is told with the timer or the message that settles it, which come later.
+    answered = max((row["seq"] for row in rows_of), default=0)
+    silent = [row["seq"] for row in rows if row["seq"] > answered and not _coded(row)]
     found.lost += [f"{conversation}.{seq}: no answer" for seq in silent]
 
 
@@ -132,13 +133,11 @@ async def _rows(store: Store, diary: Diary, conversation: str, found: Findings) 
     if order != sorted(order):
         found.reordered.append(f"{conversation}: sends {order}")
     again = Counter(diary.platform_ids) - Counter(ids)
-    doubtful: Counter[str] = Counter()
-    for row, text in zip(rows, texts, strict=True):
-        if row["uncertain"]:
-            doubtful[text[:40]] += 1
+    doubtful = [text for row, text in zip(rows, texts, strict=True) if row["uncertain"]]
     by_id = dict(zip(diary.platform_ids, (one.text for one in diary.shown), strict=True))
     for one in again:
-        if doubtful[by_id[one][:40]]:
+        # A link's address stands below the words of its row.
+        if any(by_id[one].startswith(text) for text in doubtful):
             found.maybe_twice += 1
         else:
             found.twice.append(f"{conversation}: sent again without a mark: {by_id[one][:60]}")

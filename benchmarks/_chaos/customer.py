@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from benchmarks._chaos.chats import Chat, Shown
 from benchmarks._chaos.visitor import Visitor
 
-PATIENCE = 75.0
+PATIENCE = 120.0
 """Seconds without a word from the bot before an errand is given up as stuck."""
 
 UNKNOWN = "We couldn't confirm whether that went through"

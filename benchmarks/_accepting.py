@@ -1,0 +1,93 @@
+"""A server process that only takes messages in: Telegram's webhook over a store, or a bare aiohttp echo.
+
+`python -m benchmarks._accepting echo | URL` prints the port it listens on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import warnings
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from bot.model import Address
+from bot.observe import configure
+from bot.ports import Sql
+from bot.store import open_store
+from bot.store.system_clock import SystemClock
+from bot.tuning import tune
+
+SECRET = "bench"
+PATH = "/channels/telegram"
+NEVER = 1e9
+
+
+class _Nobody:
+    """No links, no sign-ins, no commands."""
+
+    async def url(self, transaction: str, conversation: str) -> str | None:
+        """No page."""
+        return None
+
+    def unlink(self, *, address: Address, now: datetime, reason: str) -> Sequence[Sql]:
+        """Nothing is linked."""
+        return ()
+
+
+@asynccontextmanager
+async def _app(kind: str) -> AsyncIterator[web.Application]:
+    if kind == "echo":
+        app = web.Application()
+        app.add_routes([web.post(PATH, _echo)])
+        yield app
+        return
+    from adapters.telegram import Telegram, TelegramSettings
+    from bot.web import Drain, Health, build_app
+
+    store = await open_store(kind)
+    nobody = _Nobody()
+    settings = TelegramSettings(brand="bench", token="1:bench", secret=SECRET, typing_after=NEVER)
+    edge = Telegram(
+        store=store,
+        clock=SystemClock(),
+        settings=settings,
+        control=lambda text, locale: None,
+        links=nobody,
+        unlinks=nobody,
+    )
+    drain = Drain()
+    try:
+        yield build_app(routes=edge.routes(), health=Health({}, drain=drain), drain=drain)
+    finally:
+        await edge.close()
+        await store.close()
+
+
+async def _echo(request: web.Request) -> web.Response:
+    return web.Response(body=await request.read())
+
+
+async def main(kind: str) -> None:
+    """Serve until standard input ends."""
+    # As `app.py run` does; unconfigured, each request would be told on standard output.
+    configure(level="WARNING")
+    async with _app(kind) as app:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+        await site.start()
+        server: Any = site._server
+        tune()
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    asyncio.run(main(sys.argv[1]))
