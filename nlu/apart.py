@@ -147,7 +147,7 @@ class Apart:
             return _said(self._child.ready.backend, self._child.ready.model)
         if self._why != "it is starting":
             raise ParserGone(self._why)
-        return "the embedded recogniser is starting"
+        return f"{_said(self.here.model.backend, self.here.model.id)}, its process starting"
 
     async def _renew(self) -> None:
         try:
