@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from adapters.telegram import Telegram
 
 
+PUSHED = ("telegram", "slack", "messenger")
+"""All there are."""
+
 HINTING = frozenset({"messenger"})
 """Channels whose app opens the page with a token of its own."""
 
@@ -75,14 +78,18 @@ def pushed(
     unlinks: Unlinks,
     files: FileMinter | None = None,
     redactor: Redactor | None = None,
+    only: str = "",
 ) -> Mapping[str, Pushed]:
-    """The enabled ones, by name. Raises `SettingsError`. A platform's library is imported only if it is wanted."""
+    """The enabled ones (or `only` one of them), by name. Raises `SettingsError`.
+
+    A platform's library is imported only if it is wanted.
+    """
     found: dict[str, Pushed] = {}
-    if made.settings.channels.telegram.enabled:
+    if made.settings.channels.telegram.enabled and only in ("", "telegram"):
         found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks, redactor)
-    if made.settings.channels.slack.enabled:
+    if made.settings.channels.slack.enabled and only in ("", "slack"):
         found["slack"] = _slack(made, store, control, links, files, unlinks, redactor)
-    if made.settings.channels.messenger.enabled:
+    if made.settings.channels.messenger.enabled and only in ("", "messenger"):
         found["messenger"] = _messenger(made, store, secret, control, links, files, unlinks, redactor)
     return found
 
@@ -183,6 +190,7 @@ def _messenger(
             api=given.api,
             version=given.version,
             comments=given.comments,
+            human_agent=given.human_agent,
         ),
         control=control,
         links=links,

@@ -23,7 +23,7 @@ from bot.settings import Settings
 from bot.store import open_store
 from bot.store.system_clock import SystemClock
 from bot.tending import tending
-from channels import Pushed, pushed
+from channels import PUSHED, Pushed, pushed
 from signin import Proof, auth_of
 
 if TYPE_CHECKING:
@@ -88,10 +88,12 @@ def _channels_check(made: Parts, store: Store) -> checking.Check:
     return look
 
 
-def _pushed(made: Parts, store: Store) -> Mapping[str, Pushed]:
-    """The channels that messages are pushed to, to be looked at or set up; none of them takes a message."""
+def _pushed(made: Parts, store: Store, only: str = "") -> Mapping[str, Pushed]:
+    """The channels that messages are pushed to, or one, to be looked at or set up; none of them takes a message."""
     secret = assembly.secrets_of(made.settings)[0]
-    return pushed(made, store, secret, control=lambda text, locale: None, links=NoLinks(), unlinks=_Nobody())
+    return pushed(
+        made, store, secret, control=lambda text, locale: None, links=NoLinks(), unlinks=_Nobody(), only=only
+    )
 
 
 class _Nobody:
@@ -106,11 +108,13 @@ async def connect(settings: Settings, channel: str, tell: Tell) -> None:
     """Set a channel up at its platform and say what to do next. Raises `SettingsError`."""
     made = assembly.parts(settings)
     async with memory() as store:
-        found = _pushed(made, store)
+        if channel not in PUSHED:
+            raise SettingsError(f"There is no channel {channel} to connect: {', '.join(PUSHED)} can be.")
+        # Another channel whose secrets are still missing is no reason to wait with this one.
+        found = _pushed(made, store, channel)
         if channel not in found:
-            raise SettingsError(
-                f"channels.{channel}.enabled is false or there is no such channel; set it to true first."
-            )
+            variable = f"PARLEY_CHANNELS__{channel.upper()}__ENABLED=true"
+            raise SettingsError(f"channels.{channel}.enabled is false: set it to true, or {variable}.")
         try:
             for line in await found[channel].connect(settings.public_url):
                 tell(line)

@@ -47,6 +47,8 @@ class MessengerChannel:
     ) -> None:
         self._graph, self._renderer, self._echoes, self._clock = graph, renderer, echoes, clock
         self._human_agent, self._answering = human_agent, answering
+        self.human_agent = human_agent
+        """Whether a person may answer after the free window has closed."""
         self._progress, self._pause = Progress(), pause
 
     def window(self, last_inbound: datetime | None, now: datetime) -> Window:

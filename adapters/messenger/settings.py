@@ -15,6 +15,15 @@ FIELDS = (
 """The webhook fields that are asked for (https://developers.facebook.com/docs/messenger-platform/webhooks)."""
 
 
+WHERE = {
+    "page": "Give the Page's id, digits, which stands on the Page under About, Page transparency.",
+    "token": "Generate the Page's access token in the app under Messenger, API settings.",
+    "app_secret": "Give the App Secret, which stands in the app under App settings, Basic.",
+    "verify_token": "Give a long word of your own.",
+}
+"""Where these are found at https://developers.facebook.com/apps."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessengerWords:
     """What is said outside any dialog. In public never whether somebody is a customer."""
@@ -66,6 +75,6 @@ class MessengerSettings:
         # An empty secret would let anybody sign.
         for name in ("page", "token", "app_secret", "verify_token"):
             if not getattr(self, name):
-                raise SettingsError(f"channels.messenger.{name}: it is empty.")
+                raise SettingsError(f"channels.messenger.{name}: it is empty. {WHERE[name]}")
         if not re.fullmatch(r"v\d{1,3}\.\d", self.version):
             raise SettingsError("channels.messenger.version: it looks like v25.0.")

@@ -15,6 +15,14 @@ EVENTS = ("app_mention", "message.im", "user_change")
 """The events the app subscribes to."""
 
 
+WHERE = {
+    "token": "Give the Bot User OAuth Token, xoxb-…, which stands under OAuth & Permissions.",
+    "signing_secret": "Give the Signing Secret, which stands under Basic Information.",
+    "app_token": "Make an app-level token, xapp-…, with connections:write under Basic Information.",
+}
+"""Where an app's secrets are found at https://api.slack.com/apps."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlackWords:
     """What is said outside any dialog, where others read along."""
@@ -53,4 +61,4 @@ class SlackSettings:
         needed |= {"signing_secret": self.signing_secret} if self.mode == "http" else {"app_token": self.app_token}
         for name, value in needed.items():
             if not value.strip():
-                raise SettingsError(f"channels.slack.{name}: it is empty.")
+                raise SettingsError(f"channels.slack.{name}: it is empty. {WHERE[name]}")

@@ -101,3 +101,25 @@ async def test_check_asks_each_platform(
         refused = configured(tmp_path, channel, **{**given, "TOKEN": "another"})
         assert await commands.check(refused, said.append) == 1
         assert any(wrong in line for line in said)
+
+
+async def test_one_channel_is_connected_although_anothers_secrets_are_missing(
+    slack: tuple[FakeSlack, dict[str, str]], tmp_path: Path
+) -> None:
+    _, given = slack
+    settings = configured(tmp_path, "SLACK", **given)
+    other = settings.channels.messenger.model_copy(update={"enabled": True})
+    channels = settings.channels.model_copy(update={"messenger": other})
+    settings = settings.model_copy(update={"channels": channels, "server": settings.server.model_copy(
+        update={"public_url": "https://chat.example.com"}
+    )})  # fmt: skip
+    said: list[str] = []
+    await commands.connect(settings, "slack", said.append)
+    assert said[0].startswith("The token works")
+    with pytest.raises(SettingsError, match=r"page: it is empty\. Give the Page's id"):
+        await commands.connect(settings, "messenger", said.append)
+
+
+async def test_a_channel_that_there_is_not_names_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no channel whatsapp to connect: telegram, slack, messenger can be"):
+        await commands.connect(configured(tmp_path, "SLACK"), "whatsapp", str)

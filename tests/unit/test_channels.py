@@ -26,6 +26,8 @@ SECRET = "a server's secret for this test alone"
 SLACK = {"enabled": True, "token": "xoxb-dummy", "signing_secret": "dummy-signing", "app_token": "xapp-dummy"}
 MESSENGER = {"enabled": True, "page": 1234567890, "token": "dummy-token", "app_secret": "dummy-secret"}
 
+SLACK = {"slack-channels", "slack-closures", "slack-files"}
+
 
 def reader(*_: object) -> object:
     """A recogniser that takes no time to build."""
@@ -63,20 +65,22 @@ async def test_slack_takes_its_events_by_http(tmp_path: Path) -> None:
     async with site(tmp_path, slack=SLACK) as built:
         assert list(built.pushed) == ["slack"]
         assert routes(built) == {("POST", "/channels/slack")}
-        assert {name for name in built.workers if name.startswith("slack")} == {"slack-channels"}
+        assert {name for name in built.workers if name.startswith("slack")} == SLACK
 
 
 async def test_slack_takes_its_events_by_the_socket(tmp_path: Path) -> None:
     async with site(tmp_path, slack={**SLACK, "mode": "socket", "signing_secret": ""}) as built:
         assert not routes(built)
-        assert {name for name in built.workers if name.startswith("slack")} == {"slack-channels", "slack-socket"}
+        assert {name for name in built.workers if name.startswith("slack")} == SLACK | {"slack-socket"}
 
 
 async def test_messenger_takes_its_events_at_its_webhook(tmp_path: Path) -> None:
     async with site(tmp_path, messenger=MESSENGER) as built:
         assert list(built.pushed) == ["messenger"]
         assert {("GET", "/channels/messenger"), ("POST", "/channels/messenger")} <= routes(built)
-        assert {name for name in built.workers if name.startswith("messenger")} == {"messenger-comments"}
+        assert {name for name in built.workers if name.startswith("messenger")} == {
+            f"messenger-{what}" for what in ("closures", "comments", "files")
+        }
 
 
 @pytest.mark.slow
