@@ -434,7 +434,7 @@ def tried(made: type[Machine], examples: int, steps: int) -> None:
 @pytest.mark.promise("turn-once")
 def test_the_embedded_store_is_as_its_model() -> None:
     with asyncio.Runner() as runner:
-        tried(machine(runner, lambda clock: open_store("sqlite://:memory:", clock=clock)), 40, 40)
+        tried(machine(runner, lambda clock: open_store("sqlite://:memory:", clock=clock)), 30, 30)
 
 
 def on_postgres(examples: int, steps: int) -> None:
@@ -462,7 +462,7 @@ TABLES = ("outbound", "inbound", "entry", "seen", "timer", "conversation")
 @pytest.mark.promise("never-lost")
 @pytest.mark.promise("turn-once")
 def test_postgres_is_as_the_model() -> None:
-    on_postgres(8, 30)
+    on_postgres(5, 25)
 
 
 @pytest.mark.long
