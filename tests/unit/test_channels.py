@@ -26,7 +26,7 @@ SECRET = "a server's secret for this test alone"
 SLACK = {"enabled": True, "token": "xoxb-dummy", "signing_secret": "dummy-signing", "app_token": "xapp-dummy"}
 MESSENGER = {"enabled": True, "page": 1234567890, "token": "dummy-token", "app_secret": "dummy-secret"}
 
-SLACK = {"slack-channels", "slack-closures", "slack-files"}
+SLACK_WORKERS = {"slack-channels", "slack-closures", "slack-files"}
 
 
 def reader(*_: object) -> object:
@@ -65,13 +65,13 @@ async def test_slack_takes_its_events_by_http(tmp_path: Path) -> None:
     async with site(tmp_path, slack=SLACK) as built:
         assert list(built.pushed) == ["slack"]
         assert routes(built) == {("POST", "/channels/slack")}
-        assert {name for name in built.workers if name.startswith("slack")} == SLACK
+        assert {name for name in built.workers if name.startswith("slack")} == SLACK_WORKERS
 
 
 async def test_slack_takes_its_events_by_the_socket(tmp_path: Path) -> None:
     async with site(tmp_path, slack={**SLACK, "mode": "socket", "signing_secret": ""}) as built:
         assert not routes(built)
-        assert {name for name in built.workers if name.startswith("slack")} == SLACK | {"slack-socket"}
+        assert {name for name in built.workers if name.startswith("slack")} == SLACK_WORKERS | {"slack-socket"}
 
 
 async def test_messenger_takes_its_events_at_its_webhook(tmp_path: Path) -> None:
