@@ -31,7 +31,7 @@ def bent(good: Any, chance: random.Random) -> Any:
     for _ in range(chance.choice((1, 1, 2, 3))):
         holders = list(_holders(value))
         if not holders:
-            return chance.choice(ODD)
+            return _odd(chance)
         holder = chance.choice(holders)
         key = chance.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
         match chance.randrange(5):
@@ -40,10 +40,15 @@ def bent(good: Any, chance: random.Random) -> Any:
             case 1:
                 holder[key] = [holder[key]] if chance.random() < 0.5 else {"value": holder[key]}
             case 2 if isinstance(holder, dict):
-                holder[str(chance.choice(TEXTS))[:40]] = chance.choice(ODD)
+                holder[str(chance.choice(TEXTS))[:40]] = _odd(chance)
             case _:
-                holder[key] = chance.choice(ODD)
+                holder[key] = _odd(chance)
     return value
+
+
+def _odd(chance: random.Random) -> Any:
+    # A copy: what is put in may be bent itself in the next round.
+    return copy.deepcopy(chance.choice(ODD))
 
 
 def _holders(value: Any) -> Any:
