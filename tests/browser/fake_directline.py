@@ -46,6 +46,8 @@ class FakeDirectLine:
     embed_origins: tuple[str, ...] = ()
     log: list[Activity] = field(default_factory=list)
     posted: list[Activity] = field(default_factory=list)
+    typed: int = 0
+    """How often the page has said that the customer writes."""
     faults: list[int] = field(default_factory=list)
     """Statuses for the next posts of activities, first to last; 0 answers as it should."""
     down: bool = False
@@ -186,6 +188,9 @@ class FakeDirectLine:
         if (fault := self.faults.pop(0) if self.faults else 0) != 0:
             return _json({"error": {"code": "Fault", "message": "scripted"}}, fault, {"Retry-After": "1"})
         activity: Activity = await request.json(loads=msgspec.json.decode)
+        if activity["type"] == "typing":
+            self.typed += 1
+            return _json({"id": "typing"})
         client_id = activity["channelData"]["clientActivityID"]
         for known in self.log:
             if known.get("channelData", {}).get("clientActivityID") == client_id:

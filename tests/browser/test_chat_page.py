@@ -247,6 +247,21 @@ async def test_no_dots_of_ours_while_a_person_answers(visit: Open, server: FakeD
     await expect(page.locator(".dots")).to_have_count(0)
 
 
+async def test_a_person_sees_that_the_customer_writes_and_the_bot_does_not(visit: Open, server: FakeDirectLine) -> None:
+    page = await visit()
+    await page.get_by_label("Your message").press_sequentially("hi")
+    await server.say("Hello, I’m Priya.", speaker="person", author="Priya")
+    await expect(bubbles(page, "person")).to_have_count(1)
+    assert server.typed == 0
+    await page.get_by_label("Your message").press_sequentially(" Priya")
+    async with asyncio.timeout(4):
+        while server.typed == 0:
+            await page.wait_for_timeout(20)
+    await page.get_by_label("Your message").press_sequentially(", hello")
+    assert server.typed == 1
+    assert server.posted == []
+
+
 async def test_a_pressed_button_is_spent_and_marked(visit: Open, server: FakeDirectLine) -> None:
     await server.ask("q1", "Which one?", "Home broadband", "Mobile ending 412")
     page = await visit()
