@@ -42,10 +42,11 @@ from bot.tending import reading, tended, tending
 from bot.tuning import tune
 from bot.unsure import Unsure
 from bot.web import openapi
-from bot.web.downloads import Downloads
+from bot.web.downloads import BY_A_PERSON, Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from channels import Pushed, hints_of, pushed
+from desk.files import Files as AgentFiles
 from desks import desk_of
 from dialogs.services import Files, Receipts
 from signin import Proof, auth_of, demo_idp, listens
@@ -311,7 +312,11 @@ async def _watch(made: Parts, process: Process, since: Seen) -> None:
 
 
 def _downloads(made: Parts, store: Store, identity: Identity, offered: Services, proof: Proof) -> Downloads:
+    agents = AgentFiles(store, made.clock, made.settings.desk.upload)
+
     async def open_file(ref: str, customer: str) -> bytes:
+        if ref.startswith(BY_A_PERSON):
+            return await agents.open(ref)
         body: bytes = await offered.get(Files).open_file(ref, customer)
         return body
 

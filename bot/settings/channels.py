@@ -56,6 +56,7 @@ class MessengerChannel(Section):
     api: Url = "https://graph.facebook.com"
     version: Annotated[str, StringConstraints(pattern=r"^v\d{1,3}\.\d$")] = "v25.0"
     comments: bool = True
+    human_agent: bool = True
 
 
 class Channels(Section):

@@ -33,6 +33,10 @@ FROM file_handle f JOIN conversation c ON c.id = f.conversation
 WHERE f.handle_hash = :hash AND f.expires_at > :now"""
 
 
+BY_A_PERSON = "desk:"
+"""How the references of files begin that an agent has sent."""
+
+
 class Gone(NotFound):
     """This file's address no longer works. Ask for the file again in the chat."""
 
@@ -40,7 +44,8 @@ class Gone(NotFound):
 class Downloads:
     """Mints addresses when a file is shown (`FileMinter`) and answers them.
 
-    A file opens only while the chat is still linked to the person it was made for, at the level that reads an account.
+    A file opens only while the chat is still linked to the person it was made for, at the level that reads an account;
+    one that an agent sent, in the chat it was sent to.
     """
 
     def __init__(
@@ -83,11 +88,16 @@ class Downloads:
         row = rows[0]
         address = Address(row["brand"], row["connection"], row["channel"], row["user_id"], row["kind"], row["thread"])
         standing = await self._identity.standing(address, now)
-        if standing.level < Assurance.KNOWN or standing.person is None or standing.person.id != row["person"]:
+        customer = standing.person.customer_ref if standing.person is not None else ""
+        if row["ref"].startswith(BY_A_PERSON):
+            # Chosen for this chat by whoever holds it: as private as what they write, and no more.
+            if row["person"] is not None and (standing.person is None or standing.person.id != row["person"]):
+                raise Gone
+        elif standing.level < Assurance.KNOWN or standing.person is None or standing.person.id != row["person"]:
             raise Gone
-        if not await self._same_browser(request, address):
+        if address.kind != "private" or not await self._same_browser(request, address):
             raise Gone
-        body = await self._open(row["ref"], standing.person.customer_ref)
+        body = await self._open(row["ref"], customer)
         return web.Response(body=body, content_type=row["type"], headers=_headers(row))
 
 
