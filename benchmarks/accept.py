@@ -182,7 +182,7 @@ def pgbench(postgres: Postgres, url: str, seconds: int) -> float:
             [postgres.pgbench.with_name("psql"), "-q", "-f", make, url], check=True, stdout=subprocess.DEVNULL
         )
         # Warmed up by a second of the same; clients as many as our server has connections.
-        command = [postgres.pgbench, "-n", "-M", "prepared", "-c", "10", "-j", "2", "-f", script]
+        command: list[str | Path] = [postgres.pgbench, "-n", "-M", "prepared", "-c", "10", "-j", "2", "-f", script]
         subprocess.run([*command, "-T", "1", url], check=True, capture_output=True)
         said = subprocess.run([*command, "-T", str(seconds), url], check=True, capture_output=True, text=True).stdout
     found = re.search(r"tps = ([\d.]+)", said)
