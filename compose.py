@@ -33,6 +33,7 @@ from bot.pace import Pace
 from bot.ports import Channel, Identity, Recogniser, Store
 from bot.retention import Retention
 from bot.script.catalogue import Services
+from bot.script.settling import EVERY, Settling
 from bot.secret import derive
 from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
 from bot.settings import HOME, Settings
@@ -226,6 +227,7 @@ def _workers(
             sending=Sending(lease=limits.send * 1.25, deadline=limits.send),
             observer=observer,
         ),
+        "settling": Every(EVERY, "settling", Settling(host.store, host.clock, host.services).once),
         "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
         "logins": Every(5.0, "logins", auth.sweep),
         **({"unsure": Every(5.0, "unsure", unsure.write)} if unsure else {}),

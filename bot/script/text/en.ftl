@@ -56,6 +56,7 @@ host-still-trying = I'm still waiting for our systems. I'll tell you as soon as 
 host-backend-down = I can't reach our systems just now.
 host-effect-checking = I've sent that, but haven't had an answer yet. I'm checking whether it went through.
 host-effect-unknown = We couldn't confirm whether that went through. Somebody is checking it now, reference { $reference }, and we'll tell you. There's no need to try again.
+host-effect-settled = What we couldn't confirm earlier did go through. Your reference is { $reference }. There's nothing more you need to do.
 host-poison = Something went wrong on our side and I couldn't handle that. I've passed it to a colleague, reference { $reference }.
 
 ## People
