@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -198,7 +199,10 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, float):
         return _time(value) if _TIMES.fullmatch(name) else value
     if isinstance(value, bytes | memoryview):
-        value = bytes(value).decode("utf-8", "replace")
+        try:
+            value = bytes(value).decode("utf-8")
+        except UnicodeDecodeError:
+            return {"base64": b64encode(bytes(value)).decode()}  # A file, as it is.
     if isinstance(value, str) and value[:1] in "{[":
         try:
             return msgspec.json.decode(value)

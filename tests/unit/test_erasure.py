@@ -198,6 +198,13 @@ async def test_the_export_has_every_table_and_no_sealed_bytes(store: Store) -> N
     assert not any("ciphertext" in row or "handle_hash" in row for rows in found["kept"].values() for row in rows)
 
 
+async def test_a_file_is_exported_as_it_is(store: Store) -> None:
+    await fill(store, "ana")
+    await store.change([Sql("UPDATE desk_file SET body = :body", {"body": b"%PDF\xff\x00"})])
+    found = await erasure(store).export("person-ana")
+    assert {row["body"]["base64"] for row in found["kept"]["desk_file"]} == {"JVBERv8A"}
+
+
 async def test_of_a_chat_that_two_customers_used_only_ones_rows_go(each_store: Store) -> None:
     store = each_store
     await fill(store, "ana")
