@@ -8,19 +8,11 @@ from typing import Any
 import pytest
 
 from bot.ports import Sql, Store
-from bot.store.sqlite import open_sqlite
 from tests.contract.chat_site import Site, close_site, frames, open_site
 
 _HELD = Sql("UPDATE conversation SET party = 'agent'")
 _WHEN = "SELECT customer_typed_at FROM socket"
 _AGENT = "UPDATE socket SET agent_typed_at = :at"
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    opened = open_sqlite(":memory:", log_channels=frozenset({"webchat"}))
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
