@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import pytest
 import keeping
 from bot.configuration import load_settings
 from bot.dev.scaffold import new_brand
-from bot.erasure import ErasuresUnknown
+from bot.erasure import ErasuresUnknown, NotAList
+from bot.model import Address, Inbound
 from bot.store import migrate, open_store
 from bot.store.backup import BackupExists, NotABackup
 from bot.store.backup import copy as copy_of
@@ -23,6 +25,7 @@ from tests.brands.serving import CLEAN, ROOT, Served, serving
 
 pytestmark = pytest.mark.slow
 
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 WORDS = "my xylophone is quartzgreen"
 
 
@@ -130,3 +133,32 @@ async def test_what_cannot_be_restored_leaves_the_database_as_it_was(tmp_path: P
     assert sorted(file.name for file in data.iterdir() if "restoring" in file.name) == []
     store = await open_store(settings.store_url)
     await store.close()
+
+
+async def test_a_list_of_erasures_is_done_again_where_other_tools_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_brand(tmp_path, "acme")
+    settings = load_settings(tmp_path / "acme" / "config.yml")
+    await migrate(settings.store_url)
+    store = await open_store(settings.store_url)
+    inbound = Inbound("m1", "message", NOW, Address("acme", "telegram", "telegram", "4711"), text=WORDS)
+    await store.accept(inbound)
+    await store.close()
+    database = Path(settings.store_url.removeprefix("sqlite:///"))
+    before, told = tmp_path / "before.db", tmp_path / "list"
+    copy_of(database, before)
+    await keeping._erase(settings, "telegram/4711")
+    capsys.readouterr()
+    await keeping._erasures(settings, None)
+    told.write_text(capsys.readouterr().out)
+    assert "4711" not in told.read_text()
+    # As if by a tool that knows nothing of erasures.
+    database.write_bytes(before.read_bytes())
+    assert holding(database.parent, WORDS) == [f"acme.db: {WORDS}"]
+    await keeping._erasures(settings, told)
+    assert capsys.readouterr().out == "Erased again: 1.\n"
+    assert holding(database.parent, WORDS) == []
+    told.write_text("no list")
+    with pytest.raises(NotAList):
+        await keeping._erasures(settings, told)
