@@ -43,6 +43,7 @@ _WANTED = (
 _HOLD = "UPDATE public_ask SET closure_held = :until WHERE id = :id AND closure = 'wanted' AND closure_held = :held"
 _ENDED = "UPDATE public_ask SET closure = :closure, closure_held = NULL WHERE id = :id"
 _CLOSE = "UPDATE cases SET closed = :now, outcome = :outcome WHERE id = :id AND closed IS NULL"
+_ANY_OLD = "SELECT id FROM cases WHERE origin = 'public' AND closed IS NULL AND opened < :long_ago LIMIT 1"
 _OLD = (
     "UPDATE cases SET closed = :now, outcome = 'nothing said in public' WHERE origin = 'public' AND closed IS NULL"
     " AND opened < :long_ago"
@@ -73,7 +74,10 @@ class Closures:
     async def offer(self, privately: Do, limit: int = 20) -> int:
         """Offer it to those who have been answered and are quiet; returns to how many. For a sweep."""
         now = self._clock.now().timestamp()
-        await self._store.change([Sql(_OLD, {"now": now, "long_ago": now - 2 * LIFE})])
+        long_ago = now - 2 * LIFE
+        # Asked first: an idle sweep writes nothing.
+        if await self._store.query(_ANY_OLD, long_ago=long_ago):
+            await self._store.change([Sql(_OLD, {"now": now, "long_ago": long_ago})])
         given = {"connection": self._connection, "recent": now - LIFE, "quiet": now - QUIET, "limit": limit}
         return sum([await self._offer(row, privately) for row in await self._store.query(_READY, **given)])
 
