@@ -41,7 +41,9 @@ BRAND = ROOT / "brands" / "larkspur"
 def recogniser() -> Recogniser:
     """The brand's recogniser, trained once per test run and cached by content."""
     files = sorted((BRAND / "nlu").glob("nlu*.yml"))
-    return build(files, ROOT / "var" / "nlu", lambda: SetClock().now().date())
+    encoder = ROOT / ".encoder"
+    found = encoder if encoder.is_dir() else None
+    return build(files, ROOT / "var" / "nlu", lambda: SetClock().now().date(), encoder=found)
 
 
 @cache
