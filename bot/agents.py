@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot.model import Control, File, Inbound, Outbound
+from bot.model import Choice, Control, File, Inbound, Outbound
 from bot.script.cases import title
 from bot.script.frame import awaited, waits_for_person
 
 if TYPE_CHECKING:
     from bot.conversation import Conversation
+
+RATES = "$rates"
+"""In place of a dialog: the offer's button says how it went with a person."""
 
 
 async def agent(conversation: Conversation, inbound: Inbound) -> None:
@@ -119,6 +122,21 @@ async def _resume(conversation: Conversation, inbound: Inbound, name: str) -> No
     text = "host.returned" if inbound.data["act"] == "return" else "host.resolved"
     await _given_back(conversation, inbound, name, text)
     await _ask_again(conversation)
+    if inbound.data.get("csat") and not conversation.stacks:
+        _ask_how_it_went(conversation, str(inbound.data.get("case", "")))
+
+
+def _ask_how_it_went(conversation: Conversation, case: str) -> None:
+    """Once, and never in the way of a question that is open."""
+    scope = conversation.scope
+    asked = []
+    for score in range(1, 6):
+        at = f"rates:{scope.claim.seq}:{score}"
+        button = scope.nonce(at, str(score))
+        scope.offers.append({"n": button, "l": str(score), "d": RATES, "a": {"case": case, "score": score}, "g": {}})
+        asked.append(Choice(at, str(score), button))
+    scope.put(Outbound(scope.text("host.desk-csat"), choices=tuple(asked)))
+    scope.changes.extend(scope.host.handoff.rated(case, None, scope.now))
 
 
 async def _start(conversation: Conversation, inbound: Inbound, name: str) -> None:

@@ -209,6 +209,10 @@ class Conversation(Stacks):
             await self._go_back(decision.dialog)
         elif kind == "human":
             await self._begin("human", {})
+        elif kind == "rated":
+            case, score = str(decision.args["case"]), int(decision.args["score"])
+            scope.changes.extend(scope.host.handoff.rated(case, score, scope.now))
+            scope.tell("host.desk-csat-thanks")
         elif kind == "stop":
             if self.stacks and waits_for_person(self.stacks[-1][0].state):
                 await never_mind(self)

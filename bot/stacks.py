@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.agents import RATES
 from bot.bridge import Bridge, Stack
 from bot.model import Inbound, Outbound
 from bot.routing import MAX_STACKS
@@ -121,6 +122,8 @@ class Stacks:
 
     def take(self, offer: dict[str, Any]) -> Decision:
         self.offers = []
+        if offer["d"] == RATES:
+            return Decision("rated", args=offer["a"])
         if offer["d"] not in self.scope.host.dialogs:
             return Decision("stale")
         return Decision("start", dialog=offer["d"], args=offer["a"], guesses=offer["g"])

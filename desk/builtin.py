@@ -41,6 +41,10 @@ class BuiltInDesk:
         """The customer waits no longer."""
         return (rows.withdrawn(conversation, why, now),)
 
+    def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
+        """Kept for the figures, once."""
+        return (rows.rated(case, score, now),)
+
     def promise(self, now: datetime) -> tuple[str, dict[str, Any]]:
         """What somebody who waits is told of how long: a text and its values."""
         seen = self.seen

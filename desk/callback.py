@@ -19,6 +19,10 @@ class CallbackDesk:
         """Nothing to take back: the case stays for a person."""
         return ()
 
+    def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
+        """Nobody is asked."""
+        return ()
+
     def open(self, case: Case, now: datetime) -> Opened:
         """Nobody is there: the customer gets the reference, the phone number and the hours, and the dialog goes on."""
         return Opened(changes=(), waits=False, text="host.callback", values={"reference": case.reference})

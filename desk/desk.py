@@ -136,10 +136,12 @@ class Desk:
         await self.item(case, me)
         await self._change([rows.woken(case)])
 
-    async def resolve(self, case: str, me: Agent, key: str, *, note: str, silent: bool, why: str = "resolved") -> None:
-        """It is dealt with; the bot has the conversation again. `silent`: the customer is told nothing."""
+    async def resolve(
+        self, case: str, me: Agent, key: str, *, note: str, silent: bool, why: str = "resolved", csat: bool = False
+    ) -> None:
+        """It is dealt with; the bot has the conversation again. `silent`: the customer is told, and asked, nothing."""
         row, now = await self.item(case, me), self.clock.now()
-        done = self._inbound(row, me, "resolve", key, now, note=note, silent=silent)
+        done = self._inbound(row, me, "resolve", key, now, note=note, silent=silent, csat=csat and not silent)
         closed = rows.cases_closed(row["conversation"], why, now)
         await self._change([rows.ended(case, me.id, why, now), closed, self._audit(why, row, me, now)], [done])
 

@@ -104,6 +104,10 @@ class ExternalDesk:
         text, more = self._words.promise(now) if waits else self._words.absence(now)
         return Opened((Sql(_OPEN, values),), waits, text, {**more, "reference": case.reference})
 
+    def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
+        """That desk asks by itself."""
+        return ()
+
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
         """It is told that the customer waits no longer."""
         return (Sql(_CLOSE, {"conversation": conversation, "why": why}),)

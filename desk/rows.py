@@ -142,6 +142,14 @@ def replied(item: str, agent: str, now: datetime) -> Sql:
     )
 
 
+def rated(item: str, score: int | None, now: datetime) -> Sql:
+    """That the customer was asked how it went, or what they said."""
+    if score is None:
+        text = "UPDATE desk_item SET csat_at = :at WHERE id = :id AND csat_at IS NULL"
+        return Sql(text, {"id": item, "at": now.timestamp()})
+    return Sql("UPDATE desk_item SET csat = :score WHERE id = :id AND csat IS NULL", {"id": item, "score": score})
+
+
 def cases_closed(conversation: str, outcome: str, now: datetime) -> Sql:
     """Every open case of this conversation has been dealt with."""
     return Sql(

@@ -54,3 +54,7 @@ class Handoff(Protocol):
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
         """Rows that say that the customer waits no longer."""
         ...
+
+    def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
+        """Rows that keep what the customer thought of it, 1 to 5; None: they have just been asked."""
+        ...

@@ -81,6 +81,7 @@ class Decision:
         "full",
         "waiting",
         "left",
+        "rated",
     ]
     dialog: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)

@@ -29,10 +29,19 @@ class Acting:
     """The POST requests."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, staff: Staff, desk: Desk, acts: Acts, files: Files, reading: Reading
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        staff: Staff,
+        desk: Desk,
+        acts: Acts,
+        files: Files,
+        reading: Reading,
+        csat: bool,
     ) -> None:
         self._store, self._clock, self._staff, self._desk = store, clock, staff, desk
-        self._acts, self._files, self._reading = acts, files, reading
+        self._acts, self._files, self._reading, self._csat = acts, files, reading, csat
 
     async def presence(self, request: web.Request, me: Agent) -> web.Response:
         """Available, wrapping up or away."""
@@ -102,7 +111,9 @@ class Acting:
         given = await body(request, shapes.Resolve)
         why = "spam" if given.spam else "closed" if given.silent else "resolved"
         silent = given.silent or given.spam
-        await self._desk.resolve(_case(request), me, given.key, note=given.note, silent=silent, why=why)
+        await self._desk.resolve(
+            _case(request), me, given.key, note=given.note, silent=silent, why=why, csat=self._csat
+        )
         return await self._item(request, me, ended=True)
 
     async def give_back(self, request: web.Request, me: Agent) -> web.Response:

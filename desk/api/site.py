@@ -76,7 +76,7 @@ class DeskSite:
         )  # fmt: skip
         self._acting = Acting(
             store=store, clock=clock, staff=self.staff, desk=self.desk, acts=self.acts, files=self.files,
-            reading=self._reading,
+            reading=self._reading, csat=settings.csat,
         )  # fmt: skip
         self._replies = Replies(store, clock)
         self.live = Live(store=store, clock=clock, staff=self.staff, desk=self.desk, reading=self._reading, drain=drain)

@@ -166,3 +166,38 @@ async def test_tariffs_are_for_the_figures_alone(desk: Any) -> None:
     assert (await world.store.query("SELECT tariff FROM desk_item")) == [{"tariff": "monthly"}]
     assert "tariff" not in (await amara.get("queue"))[1]["waiting"][0]
     assert ("tariff", "monthly") in [(g["by"], g["name"]) for g in (await amara.get("figures"))[1]["groups"]]
+
+
+@pytest.mark.parametrize("how", [{}, {"silent": True}, {"spam": True}])
+async def test_it_is_asked_once_how_it_went_and_never_after_a_silent_end(desk: Any, how: dict[str, bool]) -> None:
+    world, agent = desk
+    priya, amara = await agent("priya"), await agent("amara")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await world.new()
+    await priya.post(f"cases/{case}/resolve", {"key": "end-0001-xx", **how})
+    said = await world.new()
+    if how:
+        assert said == []
+        return
+    assert said[-1] == "How was it to get help here, from 1 (bad) to 5 (good)?  [1] [2] [3] [4] [5]"
+    assert await world.says("4") == ["Thank you. That helps us."]
+    assert await world.presses("2") != ["Thank you. That helps us."]
+    csat = (await amara.get("figures"))[1]["groups"][0]["csat"]
+    assert csat == {"asked": 1, "answered": 1, "mean": 4.0}
+
+
+async def test_it_is_not_asked_in_the_way_of_an_open_question(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.login.know(world.address(), "C-1001")
+    await world.says("i want to stop something")
+    await world.says("what is my balance")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await priya.post(f"cases/{case}/resolve", {"key": "end-0001-xx"})
+    rows = await world.store.query("SELECT csat_at FROM desk_item")
+    state = await world.store.query("SELECT state FROM conversation")
+    assert (rows[0]["csat_at"] is None) == (b'"k":[[' in state[0]["state"])

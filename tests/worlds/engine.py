@@ -278,6 +278,9 @@ class Desk:
         self.closed.append(why)
         return ()
 
+    def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
+        return ()
+
 
 class Crash(BaseException):
     """The process is gone."""
