@@ -29,7 +29,7 @@ lint: env-dev
 	@exec $(PY) -m tests.all --lint
 
 bench: env-dev
-	@exec $(PY) -m benchmarks.turns --store sqlite --conversations 2000 --messages 5 --json
+	@exec $(PY) -m benchmarks.bench $(ARGS)
 
 docs: env-dev
 	@$(PY) -m tests.tables
