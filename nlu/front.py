@@ -13,6 +13,8 @@ from nlu.model import OUT_OF_SCOPE
 from nlu.text import LONGEST, plain
 
 RULES = "rules"
+DETAILS = frozenset({"email", "phone", "iban", "sort_code"})
+"""What somebody gives when asked for it."""
 RULED = frozenset({"human", "stop", "affirm", "deny", "danger", "bereavement", "cannot_pay"})
 """What the rules can say."""
 LOCALE = "en-GB"
@@ -50,6 +52,8 @@ class Front:
         picked = rules.number(said) if self.ruled else None
         if picked is not None:
             return Seen((Entity("number", picked, text.strip(), *_extent(text)), *entities), "")
+        if self.ruled and _only_a_detail(text[:LONGEST], entities):
+            return Seen(entities, "")
         if self.ruled and (intent := rules.control(text) or rules.answer(said) or care(said)):
             return Seen(entities, intent, ranking=((intent, 1.0),))
         if intent := self._exactly(text, said, entities):
@@ -61,6 +65,15 @@ class Front:
             return intent
         months = [(e.start, e.end) for e in entities if e.name == "month"]
         return self.exact.get(any_month(text[:LONGEST], months)) if months else None
+
+
+def _only_a_detail(text: str, entities: tuple[Entity, ...]) -> bool:
+    """Whether the message is an address or a number and nothing else: an answer to something, and no wish."""
+    rest = text
+    for one in reversed(entities):
+        if one.name in DETAILS:
+            rest = rest[: one.start] + rest[one.end :]
+    return rest != text and not any(letter.isalnum() for letter in rest)
 
 
 def known(intent: str) -> str:

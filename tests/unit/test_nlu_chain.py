@@ -164,3 +164,10 @@ async def test_a_misread_shows_in_the_report(tmp_path: Path, recogniser: Recogni
     assert (report.in_scope_accepted_correct, report.wrong, report.accuracy) == (0.5, 0.5, 0.5)
     assert report.confusions == (("greet", "stop", 1),)
     assert "greet as stop (1): stop" in render(report)
+
+
+@pytest.mark.parametrize("text", ["ana@example.com", "07700 900123.", " GB29 NWBK 6016 1331 9268 19 "])
+async def test_a_detail_by_itself_is_no_wish(recogniser: Recogniser, text: str) -> None:
+    parse = await recogniser.parse(text)
+    assert (parse.intent, parse.ranking) == ("", ())
+    assert len(parse.entities) == 1
