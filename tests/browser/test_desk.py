@@ -270,20 +270,20 @@ async def test_a_note_has_its_own_look_and_text_and_goes_to_colleagues_alone(vis
     assert desk.posted("say") == []
 
 
-@pytest.mark.parametrize(
-    "text", ["note: he is lying", "@Tom have a look", "FYI angry customer", "for the team: no credit"]
-)
-async def test_what_looks_like_a_note_is_not_sent_before_it_is_confirmed(
-    visit: Open, desk: FakeDesk, text: str
-) -> None:
+async def test_what_looks_like_a_note_is_not_sent_before_it_is_confirmed(visit: Open, desk: FakeDesk) -> None:
     hold(desk)
     page = await visit(case="c1")
-    await write(page, text)
+    notes = ["note: he is lying", "@Tom have a look", "FYI angry customer", "for the team: no credit", "Internal: wait"]
+    replies = ["Note that your bill is due.", "I’ll notify you", "Write to me@example.com", "For the record, yes"]
+    look = "async (all) => { const { likeNote } = await import('/desk/console/canned.js'); return all.map(likeNote); }"
+    assert await page.evaluate(look, notes) == [True] * len(notes)
+    assert await page.evaluate(look, replies) == [False] * len(replies)
+    await write(page, notes[0])
     window = page.get_by_role("dialog", name="Send this to the customer?")
-    await expect(window).to_contain_text(text)
+    await expect(window).to_contain_text(notes[0])
     assert desk.posted("say") == []
     await window.get_by_role("button", name="Save it as a note instead").click()
-    await expect(page.locator(".said.private")).to_contain_text(text)
+    await expect(page.locator(".said.private")).to_contain_text(notes[0])
     await expect(page.get_by_role("button", name="Save note")).to_be_visible()
     assert desk.posted("say") == []
 
