@@ -133,6 +133,8 @@ def return_lines(known: Known, me: Agent) -> dict[str, Any]:
         "resume": returned,
         "start": dict.fromkeys(offerable(known), returned),
         "close": known.texts.format("host.returned-closed", None, {"name": me.first}, None),
+        "resolve": known.texts.format("host.resolved", None, {"name": me.first}, None),
+        "transfer": known.texts.format("host.passed-on", None, {"name": me.first}, None),
     }
 
 
@@ -250,9 +252,7 @@ def _summary(
 ) -> list[str]:
     """Three lines: why they are here, what they were doing, what they last said."""
     again = f" (handed over {row['times']} times within a week)" if row["times"] > 1 else ""
-    tasks = [
-        one for one in open_now if one["dialog"] not in HIDDEN and not str(one["step"]).startswith("handoff:")
-    ]
+    tasks = [one for one in open_now if one["dialog"] not in HIDDEN and not str(one["step"]).startswith("handoff:")]
     if tasks:
         top = tasks[-1]
         given = "; ".join(f"{one['name']}: {one['value']}" for one in top["answers"])

@@ -37,6 +37,13 @@ function field(t, id, label, input) {
   return html`<div class="field"><label class="label" for=${id}>${label}</label>${input}</div>`;
 }
 
+/** The very line that the customer will read, and the question that follows it. */
+function preview(t, line, then) {
+  if (!line) return nothing;
+  return html`<div><p class="label">${t("backReads")}</p><p class="preview" data-preview>${line}</p>${
+    then ? html`<p class="preview then">${then}</p>` : nothing}</div>`;
+}
+
 const text = (does, ask, name, rows = 2) =>
   html`<textarea id=${`ask-${name}`} rows=${rows} maxlength="2000" .value=${ask[name] ?? ""} @input=${set(does, name)}></textarea>`;
 
@@ -48,13 +55,14 @@ const WINDOWS = {
   }),
 
   resolve: (desk, does, ask) => {
-    const { t, open: { item } } = desk;
+    const { t, open: { item, context } } = desk;
     return frame(desk, does, t("resolveTitle", item), html`
       <fieldset><legend class="hidden">${t("resolve")}</legend>
         ${option(does, ask, "how", "ask", t("resolveAsk"))}
         ${option(does, ask, "how", "silent", t("resolveSilent"), t("resolveSilentMore"))}
         ${option(does, ask, "how", "spam", t("resolveSpam"), t("resolveSpamMore"))}
       </fieldset>
+      ${ask.how === "ask" ? preview(t, context.return_lines?.resolve) : nothing}
       ${field(t, "ask-note", t("resolveNote"), text(does, ask, "note"))}`, { run: () => does.doResolve(), text: t("resolve") });
   },
 
@@ -69,13 +77,14 @@ const WINDOWS = {
   },
 
   transfer: (desk, does, ask) => {
-    const { t, me, open: { item } } = desk;
+    const { t, me, open: { item, context } } = desk;
     const others = me.colleagues.filter((one) => one.id !== me.agent.id);
     return frame(desk, does, t("transferTitle", item), html`<p class="fine">${t("transferMore")}</p>
       <fieldset><legend>${t("toColleague")}</legend>
         ${others.length ? others.map((one) => option(does, ask, "to", `agent ${one.id}`, one.name, `${t(one.presence)}, ${t("load", one)}`, one.presence === "away")) : html`<p class="fine">${t("nobodyElse")}</p>`}
       </fieldset>
       <fieldset><legend>${t("toSkill")}</legend>${me.skills.map((one) => option(does, ask, "to", `skill ${one}`, one))}</fieldset>
+      ${preview(t, context.return_lines?.transfer)}
       ${field(t, "ask-note", t("transferNote"), text(does, ask, "note"))}`, { run: () => does.doTransfer(), text: t("transfer"), disabled: !ask.to });
   },
 
@@ -91,8 +100,7 @@ const WINDOWS = {
         ${option(does, ask, "how", "close", t("backClose"), t("backCloseMore"))}
       </fieldset>
       ${ask.how === "start" ? chooseDialog(t, does, ask, me.dialogs) : nothing}
-      ${line ? html`<div><p class="label">${t("backReads")}</p><p class="preview" data-preview>${line}</p>${
-        then ? html`<p class="preview then">${then}</p>` : nothing}</div>` : nothing}`,
+      ${preview(t, line, then)}`,
       { run: () => does.doBack(), text: t("backDo"), disabled: ask.how === "start" && !ask.dialog });
   },
 

@@ -164,7 +164,7 @@ const ENGLISH = {
   snoozedDone: "{reference} is snoozed.",
 
   transferTitle: "Transfer {reference}",
-  transferMore: "It goes to the head of their queue with everything known. The customer is told.",
+  transferMore: "It goes to the head of their queue with everything known.",
   toColleague: "A colleague",
   toSkill: "A skill",
   transferNote: "Note for whoever takes it (private)",

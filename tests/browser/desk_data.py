@@ -80,6 +80,8 @@ def blank_context(case: str, item: Json) -> Json:
         "return_lines": {
             "resume": "Priya has handed you back to me. Let’s go on where we were.",
             "start": {"bill": "Priya has handed you back to me, to look at your bill."},
+            "resolve": "Priya has left the chat.",
+            "transfer": "Priya is passing you to a colleague.",
             "close": "Priya has closed this conversation. Write any time.",
         },
     }  # fmt: skip
