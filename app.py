@@ -32,6 +32,8 @@ cli = typer.Typer(
 )
 new = typer.Typer(no_args_is_help=True, help="Write a new dialog or a new brand.")
 cli.add_typer(new, name="new")
+demo = typer.Typer(no_args_is_help=True, help="Show what Parley does.")
+cli.add_typer(demo, name="demo")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.", show_default="config.yml")]
 HERE = Path(__file__).resolve().parent
@@ -291,6 +293,25 @@ def new_brand(name: str, folder: Annotated[Path, typer.Option(help="Where its fo
 
 keeping.register(cli, command)
 understanding.register(cli, command)
+
+
+@demo.command("traffic")
+@command
+def demo_traffic(
+    url: Annotated[str, typer.Option(help="The running server's address.")] = "",
+    customers: Annotated[int, typer.Option(min=1, max=200, help="How many customers talk.")] = 8,
+    seconds: Annotated[float, typer.Option(min=5, help="For about how long.")] = 120.0,
+    config: Config = CONFIG,
+) -> int:
+    """Let customers talk to a running server's web chat, so that its desk has something to do."""
+    from bot.configuration import load_settings
+    from bot.dev.traffic import traffic
+
+    at = (url or load_settings(config).public_url).rstrip("/")
+    done = asyncio.run(traffic(at, customers, seconds, tell))
+    tell(f"{done} customers have talked. See {at}/desk")
+    return 0
+
 
 if __name__ == "__main__":
     cli()

@@ -13,6 +13,7 @@ from typing import Any
 from bot.audit import audit_row
 from bot.errors import Conflict
 from bot.model import Inbound
+from bot.observe.metrics import DESK_ANSWERED, DESK_ENDED, DESK_REHANDOFFS, DESK_RESOLVED, DESK_WAITED
 from bot.ports import Clock, Sql, Store
 from desk import rows
 from desk.errors import Changed, Gone, NotAllowed, Taken
@@ -74,6 +75,9 @@ class Desk:
         except Conflict:
             holder = await self.store.query(_HOLDER, id=case)
             raise Taken(f"{holder[0]['name']} has it." if holder else "") from None
+        DESK_WAITED.labels(row["reason"], row["channel"]).observe(max(0.0, now.timestamp() - row["waiting_since"]))
+        if row["times"] > 1 and row["claimed_at"] is None:
+            DESK_REHANDOFFS.labels(row["reason"]).inc()
 
     async def say(
         self, case: str, me: Agent, key: str, text: str, file: Mapping[str, Any] | None = None
@@ -84,6 +88,8 @@ class Desk:
         more: dict[str, Any] = {"file": dict(file)} if file else {}
         said = self._inbound(row, me, "say", key, now, said=text, **more)
         await self._change([rows.replied(case, me.id, now)], [said])
+        if row["replied_at"] is None:
+            DESK_ANSWERED.labels(row["reason"], row["channel"]).observe(now.timestamp() - row["opened_at"])
         return row
 
     async def note(self, case: str, me: Agent, key: str, text: str) -> dict[str, Any]:
@@ -144,6 +150,7 @@ class Desk:
         done = self._inbound(row, me, "resolve", key, now, note=note, silent=silent, csat=csat and not silent)
         closed = rows.cases_closed(row["conversation"], why, now)
         await self._change([rows.ended(case, me.id, why, now), closed, self._audit(why, row, me, now)], [done])
+        self._count(row, why, now)
 
     async def give_back(
         self, case: str, me: Agent, key: str, *, how: str, dialog: str, answers: Mapping[str, Any], note: str
@@ -156,6 +163,7 @@ class Desk:
         await self._change(
             [rows.ended(case, me.id, "returned", now), closed, self._audit("returned", row, me, now)], [back]
         )
+        self._count(row, "returned", now)
 
     async def offer(self, case: str, me: Agent, key: str, dialog: str, answers: Mapping[str, Any]) -> None:
         """Offer a dialog in the customer's chat, its answers filled in; the agent keeps the conversation."""
@@ -181,6 +189,10 @@ class Desk:
             await self.store.change(changes, inbounds)
         except Conflict:
             raise Changed from None
+
+    def _count(self, row: Mapping[str, Any], how: str, now: datetime) -> None:
+        DESK_ENDED.labels(how, row["reason"], row["channel"], row["tariff"] or "unknown").inc()
+        DESK_RESOLVED.labels(row["reason"], row["channel"]).observe(now.timestamp() - row["opened_at"])
 
     def _held(self, row: Mapping[str, Any]) -> None:
         if row["state"] != "held":

@@ -10,7 +10,7 @@ from bot.ports import Case, Sql
 ITEM = (
     "i.id, i.reference, i.conversation, i.person, i.channel, i.reason, i.skill, i.language, i.urgency, i.live, i.state,"
     " i.version, i.agent, i.offered_to, i.seen_pos, i.times, i.opened_at, i.waiting_since, i.offered_at, i.claimed_at,"
-    " i.replied_at, i.snoozed_until, i.told, i.told_at"
+    " i.replied_at, i.snoozed_until, i.told, i.told_at, i.tariff"
 )
 
 _OPEN = (

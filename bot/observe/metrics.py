@@ -69,6 +69,37 @@ DEAD_LETTERS = _counter("dead_letters", "Outbound rows that will never be sent: 
 # The desk
 DESK_WAITING = _gauge("desk_waiting", "Conversations that wait for a person.")
 DESK_AGENTS = _gauge("desk_agents", "Agents who are there and available.")
+_PATIENCE = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0)
+DESK_WAITED = _histogram(
+    "desk_waited_seconds",
+    "Seconds from hand-over to an agent, by reason and channel.",
+    "reason",
+    "channel",
+    buckets=_PATIENCE,
+)
+DESK_ANSWERED = _histogram(
+    "desk_first_response_seconds",
+    "Seconds from hand-over to a person's first words, by reason and channel.",
+    "reason",
+    "channel",
+    buckets=_PATIENCE,
+)
+DESK_RESOLVED = _histogram(
+    "desk_resolution_seconds",
+    "Seconds from hand-over to its end, by reason and channel.",
+    "reason",
+    "channel",
+    buckets=_PATIENCE,
+)
+DESK_ENDED = _counter(
+    "desk_ended",
+    "Hand-overs that ended, by how (resolved, returned, closed, spam), reason, channel and tariff.",
+    "how",
+    "reason",
+    "channel",
+    "tariff",
+)
+DESK_REHANDOFFS = _counter("desk_rehandoffs", "Conversations taken that came back within a week, by reason.", "reason")
 
 # Identity
 LOGINS = _counter("logins", "Links and approvals that ended, by purpose and status.", "purpose", "status")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bot.observe.metrics import REGISTRY
 from tests.worlds.desk import Agents, DeskWorld, browser, serving
 
 
@@ -201,3 +203,23 @@ async def test_it_is_not_asked_in_the_way_of_an_open_question(desk: Any) -> None
     rows = await world.store.query("SELECT csat_at FROM desk_item")
     state = await world.store.query("SELECT state FROM conversation")
     assert (rows[0]["csat_at"] is None) == (b'"k":[[' in state[0]["state"])
+
+
+async def test_the_figures_are_metrics_too(desk: Any) -> None:
+    def value(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"parley_desk_{name}", labels) or 0.0
+
+    world, agent = desk
+    priya = await agent("priya")
+    of = {"reason": "complaint", "channel": "transcript"}
+    ended = {**of, "how": "resolved", "tariff": "unknown"}
+    before = value("waited_seconds_count", **of), value("ended_total", **ended)
+    await world.says("i want to make a complaint")
+    case = await world.case()
+    world.clock.move(timedelta(seconds=40))
+    await priya.post(f"cases/{case}/claim")
+    await priya.post(f"cases/{case}/say", {"key": "key-0001-x", "text": "Hello"})
+    await priya.post(f"cases/{case}/resolve", {"key": "end-0001-xx"})
+    assert (value("waited_seconds_count", **of), value("ended_total", **ended)) == (before[0] + 1, before[1] + 1)
+    assert value("waited_seconds_bucket", **of, le="30.0") < value("waited_seconds_bucket", **of, le="60.0")
+    assert value("first_response_seconds_count", **of) >= 1
