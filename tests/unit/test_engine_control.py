@@ -191,17 +191,35 @@ async def test_from_human_to_a_case_with_everything_hanging(chats: Any) -> None:
     assert await chat.cases() == ["asked"]
 
 
-async def test_stop_asks_and_then_drops_everything_and_voids_logins(chats: Any) -> None:
+async def test_stop_asks_where_something_would_be_lost_and_then_drops_everything_and_voids_logins(chats: Any) -> None:
+    @dialog("two", intents=["two"])
+    async def two(c: Convo) -> None:
+        await c.ask("first", "q.other", str)
+        await c.ask("second", "q.other", str)
+
+    chat: Chat = chats(two, close)
+    await chat.know()
+    await chat.say("open two")
+    await chat.say("an answer")
+    await chat.say("open close")
+    said = await chat.say("stop")
+    assert len(said) == 1
+    assert await chat.open() == ["two", "close", "stop"]
+    assert await chat.say("no") == ["I'm waiting for you to approve this on our secure page. <Approve>"]
+    await chat.say("stop")
+    await chat.say("yes")
+    assert await chat.open() == []
+    assert (await chat.store.query("SELECT COUNT(*) AS n FROM timer"))[0]["n"] == 0
+    with pytest.raises(LookupError):
+        await chat.login.approves("C-1")
+
+
+async def test_stop_where_nothing_was_said_yet_drops_everything_at_once_and_voids_logins(chats: Any) -> None:
     chat: Chat = chats(ask_one, close)
     await chat.know()
     await chat.say("open ask_one")
     await chat.say("open close")
-    said = await chat.say("stop")
-    assert len(said) == 1
-    assert await chat.open() == ["ask_one", "close", "stop"]
-    assert await chat.say("no") == ["I'm waiting for you to approve this on our secure page. <Approve>"]
     await chat.say("stop")
-    await chat.say("yes")
     assert await chat.open() == []
     assert (await chat.store.query("SELECT COUNT(*) AS n FROM timer"))[0]["n"] == 0
     with pytest.raises(LookupError):
