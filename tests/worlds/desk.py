@@ -15,7 +15,9 @@ from cryptography.fernet import Fernet
 
 from bot.errors import DomainError, SendTemporary
 from bot.model import Address, Inbound, Outbound
+from bot.ports import Store
 from bot.settings import DeskSettings
+from bot.testing.login import ScriptedLogin
 from bot.testing.player import CHANNEL
 from bot.testing.shown import shown
 from bot.turn import Turns
@@ -120,8 +122,12 @@ class Agents:
 class DeskWorld(DemoWorld):
     """The demo world with the built-in desk."""
 
-    def __init__(self, given: list[str] | None = None) -> None:
+    def __init__(self, given: list[str] | None = None, store: Store | None = None) -> None:
         super().__init__([*(given or []), "desk open"])
+        self.spare = self.store if store is not None else None
+        if store is not None:
+            self.store = store
+            self.login = ScriptedLogin(store, self.clock, "larkspur")
         assert isinstance(self.handoff, BuiltInDesk)
         self.acts = FakeActs()
         self.drain = Drain()
@@ -146,6 +152,12 @@ class DeskWorld(DemoWorld):
         self._turns: Turns | None = None
         self._said = 0
         self._rows = (0, -1)
+
+    async def close(self) -> None:
+        """Close the stores and the backend."""
+        if self.spare is not None:
+            await self.spare.close()
+        await super().close()
 
     @property
     def settings(self) -> DeskSettings:
