@@ -1,6 +1,7 @@
 // What the console knows, and how it comes to know it: the API, the stream, the address bar. No DOM of its own.
 import { Api, Problem } from "./api.js";
 import { Case, newDraft } from "./case.js";
+import { Looking } from "./looking.js";
 import { Notifier } from "./notify.js";
 import * as prefs from "./prefs.js";
 import { Stream } from "./stream.js";
@@ -9,7 +10,6 @@ import { upper, words } from "./words.js";
 
 const EMPTY = { waiting: [], mine: [], others: [], snoozed: [], approvals: [], counts: {} };
 const FRESH = 15_000; // how old the figures on the screen may be
-const TYPING = 3_000; // how often we say that we look, and how long a key press counts as typing
 
 export class Desk {
   me = undefined;
@@ -25,6 +25,7 @@ export class Desk {
   prefs = prefs.read();
   #drafts = new Map();
   #toastTimer = 0;
+  #looking = new Looking(this);
 
   constructor(config, changed) {
     this.config = config;
@@ -37,7 +38,6 @@ export class Desk {
       heard: (name, data) => this.#heard(name, data),
       state: (state) => this.#connection(state),
     });
-    setInterval(() => this.#viewing(), TYPING);
     setInterval(() => this.page === "figures" && !this.signedOut && !document.hidden && this.loadFigures(), FRESH);
     addEventListener("hashchange", () => this.#route());
     addEventListener("focus", () => this.signedOut && this.start());
@@ -153,7 +153,7 @@ export class Desk {
       return;
     }
     if (this.net !== "opening") this.stream.open();
-    this.#viewing();
+    this.#looking.views();
     this.saw();
     this.changed();
   }
@@ -279,22 +279,9 @@ export class Desk {
     }
   }
 
-  // What others are told of us --------------------------------------------------------------------------------------
-
-  #viewing() {
-    const { open } = this;
-    if (!open?.ready || this.signedOut || document.hidden) return;
-    const typing = open.draft.mode === "reply" && Date.now() - open.draft.typed < TYPING;
-    // Lost ones do not matter: the next comes in three seconds.
-    this.api.post(`/cases/${open.id}/viewing`, { typing }).catch(() => {});
-  }
-
   /** The customer's lines have been seen, by whoever holds the case. */
   saw() {
-    const { open } = this;
-    if (!open?.item?.mine || document.hidden) return;
-    const place = open.unseen();
-    if (place) this.api.post(`/cases/${open.id}/seen`, place).catch(() => {});
+    this.#looking.saw();
   }
 
   setPrefs(values) {
