@@ -35,8 +35,8 @@ class Expected:
 class SignedIn:
     """A sign-in that holds. `auth_time` is epoch seconds; `refresh_token` only where the provider gave one.
 
-    `account` is the person's id on the channel that the provider belongs to, `name` what it calls them; `roles` are what
-    the brand's own people may do, where the provider's settings name a claim for it.
+    `account` is the person's id on the channel that the provider belongs to, `name` what it calls them; `roles` are
+    what the brand's own people may do, where the provider's settings name a claim for it.
     """
 
     issuer: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +18,7 @@ from desk.board import who
 from desk.log import CONVERSATIONS
 from desk.staff import Agent
 from desk.times import iso, iso_or_none
+from desk.window import window
 
 TRAIL = 12
 """The customer's latest messages whose meaning is shown."""
@@ -145,24 +145,6 @@ def offerable(known: Known) -> list[str]:
         for id, spec in known.dialogs.by_id.items()
         if spec.intents and id not in HIDDEN | known.care and known.texts.has(f"dialog.{id}")
     )
-
-
-def window(channel: Channel | None, last_inbound: float | None, now: datetime) -> dict[str, Any]:
-    """Whether a reply may go out now, and until when: the platform's own rule."""
-    last = None if last_inbound is None else datetime.fromtimestamp(last_inbound, now.tzinfo)
-    told: dict[str, Any] = {"state": "open", "closes_at": None, "human_agent": False, "human_agent_until": None}
-    if channel is None:
-        return told
-    told["state"] = channel.window(last, now)
-    if last is None:
-        return told
-    day, moment = timedelta(hours=24), timedelta(seconds=1)
-    if channel.window(last, last + day - moment) == "open" and channel.window(last, last + day + moment) != "open":
-        told["closes_at"] = iso(last + day)
-        human = bool(getattr(channel, "human_agent", False))
-        told["human_agent"] = human and told["state"] == "template_only"
-        told["human_agent_until"] = iso(last + timedelta(days=7)) if human else None
-    return told
 
 
 async def _trail(known: Known, id: str, locale: str | None) -> list[dict[str, Any]]:

@@ -44,6 +44,10 @@ def sender(request: web.Request, proxies: int) -> str | None:
     return str(address)
 
 
+STREAMS = frozenset({"desk_events"})
+"""Routes whose answers stay open, as sockets do: an agent's page would hold a place for a whole day."""
+
+
 def at_once(limit: int) -> Middleware:
     """At most so many requests at once; open sockets, health and figures are not counted."""
     now = 0
@@ -51,7 +55,8 @@ def at_once(limit: int) -> Middleware:
     @web.middleware
     async def crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonlocal now
-        if request.headers.get("Upgrade", "").lower() == "websocket" or route_name(request) in ALWAYS:
+        route = route_name(request)
+        if request.headers.get("Upgrade", "").lower() == "websocket" or route in ALWAYS or route in STREAMS:
             return await handler(request)
         if now >= limit:
             LIMITED.labels("web", "requests").inc()
