@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import AsyncIterator
@@ -81,6 +82,8 @@ class Postgres:
 async def server(**settings: str) -> AsyncIterator[Postgres]:
     """A running server; by default each commit reaches the disk, as in use."""
     made = Postgres()
+    # Ended from outside, a benchmark still stops its server.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         await asyncio.to_thread(made.start, **settings)
         yield made

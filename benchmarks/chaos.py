@@ -349,6 +349,8 @@ def main() -> None:
         harm=given.harm,
         pause=given.pause,
     )
+    # Ended from outside, it still ends the site.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     made, found, more = asyncio.run(run(plan))
     figures = report(made, found, more)
     if given.json:
