@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,10 @@ from nlu.vectors import remembering
 
 KEPT = 5
 """How many trained models stay in the cache."""
+LEARNT = "learnt"
+"""Where, beside an encoder, all that learn with it leave a copy: another data folder then need not learn the same."""
+SHARED = 30
+"""How many models stay there."""
 
 
 def identity(files: Sequence[Path], coder: Encoder | None = None) -> str:
@@ -47,15 +53,18 @@ def obtain(
     coder = _encoder(weights, cache, progress)
     name = identity(files, coder)
     folder = cache / name
+    beside = None if coder is None or weights is None else weights / LEARNT
+    if beside is not None and not folder.is_dir():
+        _copied(beside / name, folder)
     if folder.is_dir():
         try:
             return Model.load(folder, coder)
         except BadModel as wrong:
             progress(f"{wrong.detail}; training it again")
-    told = Lesson.of(data.examples, remembering(coder, cache, progress) if coder else None)
+    told = Lesson.of(data.examples, remembering(coder, cache, progress, weights) if coder else None)
     before = _trust(cache, told) if kept else None
     if before is None:
-        return replace(_fitted(told, folder, progress), encode=coder)
+        return replace(_fitted(told, folder, progress, beside), encode=coder)
     # Only the trust is put off: what a wording means is learnt from the new examples.
     progress(f"learning {len(told.labels)} intents; believed as far as the model before, until its own trust is fitted")
     learnt = replace(learn(told, name, before.factors), fit=before, encode=coder)
@@ -63,13 +72,35 @@ def obtain(
     return learnt
 
 
-def _fitted(told: Lesson, folder: Path, progress: Callable[[str], None]) -> Model:
+def _fitted(told: Lesson, folder: Path, progress: Callable[[str], None], beside: Path | None = None) -> Model:
     trained = taught(told, folder.name, progress)
     trained.save(folder)
-    for old in models(folder.parent)[:-KEPT]:  # so that a day of editing does not fill the disk
-        if old != folder:
-            shutil.rmtree(old, ignore_errors=True)
+    _forget(folder.parent, KEPT, folder)
+    if beside is not None and os.access(beside.parent, os.W_OK):
+        _copied(folder, beside / folder.name)
+        _forget(beside, SHARED, beside / folder.name)
     return trained
+
+
+def _forget(cache: Path, kept: int, but: Path) -> None:
+    """Remove the oldest models, so that a day of editing does not fill the disk."""
+    for old in models(cache)[:-kept]:
+        if old != but:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _copied(model: Path, to: Path) -> None:
+    """Copy a model, whole or not at all: others may be reading there, or writing the same."""
+    if not (model / "model.json").is_file() or to.is_dir():
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=to.parent))
+    try:
+        shutil.copytree(model, draft, dirs_exist_ok=True)
+        os.utime(draft)  # the newest is what was used last
+        draft.rename(to)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)  # it went away meanwhile, or somebody else was first
 
 
 def _trust(cache: Path, told: Lesson) -> Fit | None:
@@ -96,7 +127,7 @@ def _encoder(weights: Path | None, cache: Path, progress: Callable[[str], None])
         return None
     try:
         coder = Encoder(weights)
-        if not (cache / f"vectors-{coder.id}.npy").is_file():
+        if not (cache / f"vectors-{coder.id}.npz").is_file():
             coder(["hello"])  # a first time with it: unfit files are found out here, not at a customer's message
         return coder
     except NoWeights as missing:

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from nlu import build, weights
-from nlu.data import Example
+from nlu import build, embedded, weights
+from nlu.data import Example, load
 from nlu.encoder import WIDTH
 from nlu.errors import BadModel, NoWeights
 from nlu.minilm import EPSILON, HEADS, LAYERS, graph, prepare
@@ -39,6 +39,18 @@ EXAMPLES = [
     }.items()
     for text in said
 ]
+YAML = "\n".join(
+    ['version: "3.1"', "nlu:"]
+    + [
+        line
+        for intent in ("bill", "leave", "oos")
+        for line in (
+            f"- intent: {intent}",
+            "  examples: |",
+            *(f"    - {e.text}" for e in EXAMPLES if e.intent == intent),
+        )
+    ]
+)
 TOPICS = {"sense": "bill", "meaning": "leave"}
 
 
@@ -90,20 +102,42 @@ def test_only_new_utterances_are_coded_again(tmp_path: Path) -> None:
     assert said == ["coding 2 utterances", "coding 1 utterances"]
 
 
-@pytest.mark.parametrize("broken", ["vectors-fake.json", "vectors-fake.npy"])
-def test_damaged_vectors_are_made_again(tmp_path: Path, broken: str) -> None:
+def test_what_one_folder_coded_another_need_not(tmp_path: Path) -> None:
+    coder, shared = Fake(), tmp_path / "encoder"
+    shared.mkdir()
+    first = vectors(coder, ["show my bill", "stop the dd"], tmp_path / "a", print, shared)  # type: ignore[arg-type]
+    coder.asked.clear()
+    again = vectors(coder, ["stop the dd", "who won"], tmp_path / "b", print, shared)  # type: ignore[arg-type]
+    assert coder.asked == ["who won"]
+    np.testing.assert_array_equal(again[0], first[1])
+    coder.asked.clear()
+    vectors(coder, ["who won", "show my bill"], tmp_path / "c", print, shared)  # type: ignore[arg-type]
+    assert coder.asked == []
+
+
+def test_what_one_folder_learnt_another_need_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside, file, said = tmp_path / "encoder", tmp_path / "nlu.yml", list[str]()
+    beside.mkdir()
+    file.write_text(YAML)
+    monkeypatch.setattr(embedded, "_encoder", lambda *_: Fake())
+    made = [embedded.obtain(load([file]), [file], tmp_path / name, said.append, beside) for name in "ab"]
+    assert len([line for line in said if line.startswith("learning")]) == 1
+    assert made[0].ranking("show my bill") == made[1].ranking("show my bill")
+    (beside / "learnt" / made[0].id / "weights.npz").write_bytes(b"broken")
+    embedded.obtain(load([file]), [file], tmp_path / "c", said.append, beside)
+    assert len([line for line in said if line.startswith("learning")]) == 2
+
+
+def test_damaged_vectors_are_made_again(tmp_path: Path) -> None:
     coder = Fake()
     first = vectors(coder, ["show my bill"], tmp_path, print)  # type: ignore[arg-type]
-    (tmp_path / broken).write_bytes(b"\x93NUMPY broken")
+    (tmp_path / "vectors-fake.npz").write_bytes(b"\x93NUMPY broken")
     np.testing.assert_array_equal(vectors(coder, ["show my bill"], tmp_path, print), first)  # type: ignore[arg-type]
 
 
 async def test_without_weights_tfidf_goes_on_and_says_so(tmp_path: Path) -> None:
     file, said = tmp_path / "nlu.yml", list[str]()
-    lines = ['version: "3.1"', "nlu:"]
-    for intent in ("bill", "leave", "oos"):
-        lines += [f"- intent: {intent}", "  examples: |", *(f"    - {e.text}" for e in EXAMPLES if e.intent == intent)]
-    file.write_text("\n".join(lines))
+    file.write_text(YAML)
     recogniser = build([file], tmp_path / "cache", date.today, said.append, encoder=tmp_path / "nothing")
     assert any("TF-IDF alone" in line and "make run" in line for line in said), said
     parse = await recogniser.parse("show my bill")
