@@ -354,6 +354,7 @@ def _webchat(
         files=downloads,
         page=page,
         drain=drain,
+        keeper=AgentFiles(store, made.clock, settings.desk.upload),
     )
 
 

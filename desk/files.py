@@ -27,8 +27,15 @@ _KEEP = (
     "INSERT INTO desk_file (id, item, conversation, person, agent, name, type, size, body, at)"
     " VALUES (:id, :item, :conversation, :person, :agent, :name, :type, :size, :body, :at)"
 )
+_TAKE = (
+    "INSERT INTO desk_file (id, item, conversation, person, name, type, size, body, at)"
+    " SELECT :id, '', c.id, c.person, :name, :type, :size, :body, :at FROM conversation c WHERE c.id = :conversation"
+)
 _OF = "SELECT id, name, type, size FROM desk_file WHERE id = :id AND item = :item"
-_BODY = "SELECT name, type, body FROM desk_file WHERE id = :id AND item = :item"
+_BODY = (
+    "SELECT f.name, f.type, f.body FROM desk_file f WHERE f.id = :id AND (f.item = :item OR (f.item = ''"
+    " AND f.conversation = (SELECT i.conversation FROM desk_item i WHERE i.id = :item)))"
+)
 _SENT = (
     "SELECT k.name, k.type, k.body FROM kept_file k JOIN desk_item i ON i.id = :item"
     " WHERE k.id = :id AND k.state = 'kept' AND (k.conversation = i.conversation OR k.person = i.person)"
@@ -89,6 +96,26 @@ class Files:
         }
         await self._store.change([Sql(_KEEP, values)])
         return file
+
+    async def keep(self, conversation: str, name: str, type_: str, body: bytes) -> str:
+        """Keep what a customer sent, for whoever takes the conversation. Raises `BadBody`, `TooLarge`."""
+        if len(body) > self._most:
+            raise TooLarge(f"At most {self._most // 1_000_000} MB.")
+        found = type_of(body)
+        if found is None or not body:
+            raise BadBody("Pictures, PDF and plain text can be sent.")
+        id = token_hex(12)
+        values = {
+            "id": id,
+            "conversation": conversation,
+            "name": name[:120],
+            "type": found,
+            "size": len(body),
+            "body": body,
+            "at": self._clock.now().timestamp(),
+        }
+        await self._store.change([Sql(_TAKE, values, rows=1)])
+        return f"desk:{id}"
 
     async def of(self, id: str, case: str) -> File:
         """An uploaded file of this case. Raises `BadBody`."""

@@ -17,6 +17,7 @@ from bot.model import Address, File, Inbound
 from bot.ports import Sql
 from bot.web import Drain, Health, build_app
 from bot.web.downloads import Downloads
+from bot.web.problems import BadBody, NotFound
 from desk.files import Files, type_of
 from tests.worlds.desk import DeskWorld
 
@@ -106,3 +107,16 @@ async def test_nobody_opens_it_in_a_group_or_after_the_chat_has_changed_hands(op
     assert (await get(url))[0] == 200
     await world.login.know(world.address(), "C-1002")
     assert (await get(url))[0] == 404
+
+
+async def test_what_a_customer_sends_is_kept_for_whoever_takes_the_conversation(opened: Any) -> None:
+    world, *_ = opened
+    await world.says("talk to a person")
+    conversation = await world.store.conversation_of(world.address())
+    ref = await world.site.files.keep(conversation, "bill.pdf", "text/html", b"%PDF-1.7 mine")
+    shown = await world.site.files.show(ref.removeprefix("desk:"), await world.case())
+    assert (shown.body, shown.content_type) == (b"%PDF-1.7 mine", "application/pdf")
+    with pytest.raises(NotFound):
+        await world.site.files.show(ref.removeprefix("desk:"), "another case")
+    with pytest.raises(BadBody):
+        await world.site.files.keep(conversation, "x.pdf", "application/pdf", b"MZ\x90\x00")
