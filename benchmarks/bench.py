@@ -131,7 +131,7 @@ def page(found: dict[str, Any]) -> str:
         ),
     ]
     broken = ("lost", "twice", "reordered", "effects_twice", "falsely_done", "unknown_open", "unsent")
-    ways = [found["chaos_sqlite"], found["chaos_postgres"]]
+    ways = [found[name] for name in ("chaos_sqlite", "chaos_postgres") if name in found]
     lines = [
         "# Performance",
         "",
