@@ -31,8 +31,9 @@ class Acknowledger(AsyncMiddleware):
     def __init__(self, take: Take) -> None:
         self._take = take
         self._app = AsyncApp(
-            # Without a name Bolt reads the source of every caller to make one up.
-            name="parley",
+            # Without a name Bolt reads the source of every caller to make one up. It sets the level of the logger of
+            # that name, so that must be none of ours.
+            name="slack-bolt",
             # It makes no call: who we are is asked elsewhere, once.
             client=AsyncWebClient(retry_handlers=[]),
             authorize=_nobody,
