@@ -1,4 +1,4 @@
-"""Commands by rule: stop, a person, yes, no, a number. A rule takes the whole message or nothing, so it is sure."""
+"""Commands by rule: stop, a person, yes, no, a number. A rule takes a whole message, or a whole part of it: it is sure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from nlu.wordings import any_of
 
 LONGEST_COMMAND = 120
 """Characters beyond which a message is a story, not a command."""
+
+LONGEST_STORY = 1000
+"""Characters beyond which no part of it is looked at."""
 
 _LEAD = any_of("""
     please|pls|plz|hi|hello|hey|hiya|ok|okay|no|yes|look|just|sorry|right|actually|well|oh|so|now|but|then|and|thanks|mate
@@ -118,6 +121,7 @@ _STOP = re.compile(
         tail=any_of("please|pls|plz|now|thanks|thank you|then|mate|doesnt matter|cheers|ta|for now|ok"),
     )
 )
+_PARTS = re.compile(r"[.,;:!?\n]+|\b(?:and|but|or|so)\b", re.IGNORECASE)
 _HINT = re.compile(
     any_of("""
         stop|sotp|stpo|mind|nvm|forget|quit|exit|abort|cancel|start|begin|scrap|drop it|bother|matter|chat|conv|unsub
@@ -182,16 +186,26 @@ _NUMBER = re.compile(
 
 
 def control(text: str) -> Control | None:
-    """The command that the whole message gives, if any. Cheap: it runs before a message is stored."""
-    if len(text) > LONGEST_COMMAND:
+    """The command that the whole message gives, or a part of it that asks for a person. Cheap: it runs before a
+    message is stored."""
+    if len(text) > LONGEST_STORY:
         return None
     said = plain(text)
     # One search for any word that a command needs spares most messages the two long patterns.
     if not _HINT.search(said):
         return None
-    if _STOP.fullmatch(said):
-        return "stop"
-    return "human" if _HUMAN.fullmatch(said) else None
+    if len(text) <= LONGEST_COMMAND:
+        if _STOP.fullmatch(said):
+            return "stop"
+        if _HUMAN.fullmatch(said):
+            return "human"
+    return "human" if any(_asks(part) for part in _PARTS.split(text)) else None
+
+
+def _asks(part: str) -> bool:
+    """Whether a part of a longer message asks for a person. A noun by itself may be anything in a list."""
+    said = plain(part)
+    return said.count(" ") >= 2 and len(said) <= LONGEST_COMMAND and bool(_HINT.search(said) and _HUMAN.fullmatch(said))
 
 
 def answer(said: str) -> str | None:

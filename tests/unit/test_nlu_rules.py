@@ -14,7 +14,11 @@ HUMAN = """agent please|can i speak to someone|talk to a person|real person|huma
 i want to speak to a manager|Can I PLEASE speak to someone??|put me through to someone in cancellations|get me a human
 i don't want to talk to a bot|can someone ring me back|speak to someone about my bill|i asked for a person
 is there a person i can talk to|call me back pls|I need a human being|live agent|connect me with an agent|supervisor
-hand me over to someone real|could i talk to one of your team|i'd like a callback|let me speak to your boss""".replace(
+hand me over to someone real|could i talk to one of your team|i'd like a callback|let me speak to your boss
+talk to a person, my name is Ana and I am furious|this is useless. let me speak to someone|no not that!! get me a human
+i've been charged twice for roaming in Spain and nobody has ever answered my emails about it, so i want to speak to a \
+manager. my number ends 412 and i have been with you for nine years|cancel my direct debit or put me through to someone
+""".strip().replace(
     "\n", "|"
 ).split("|")
 
@@ -28,7 +32,8 @@ is there a person i can pay|cancel it|yes cancel it|yes cancel|cancel the mobile
 who do i pay|i spoke to someone yesterday|are you human|is this a real person|connect me to my account|my phone|bill
 get my bill|i want a refund|i want my money back|someone has died|my agent code is 12|what is an operator|forget me
 stop the payments|don't stop|speak up|talk me through my bill|can someone see my bill|customer number|no|yes|why
-get me a new phone|call my mum|contact details|mobile|i need help|can i stop paying by direct debit|||?""".replace(
+get me a new phone|call my mum|contact details|mobile|i need help|can i stop paying by direct debit|||?
+the shop, the agent, the bill|i spoke to someone, nothing happened|the mobile, human resources pays it""".replace(
     "\n", "|"
 ).split("|")
 
