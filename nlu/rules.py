@@ -1,4 +1,4 @@
-"""Commands by rule: stop, a person, yes, no, a number. A rule takes a whole message, or a whole part of it: it is sure."""
+"""Commands by rule: stop, a person, yes, no, a number. A rule takes a whole message, or a whole part of it."""
 
 from __future__ import annotations
 
