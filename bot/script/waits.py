@@ -11,7 +11,7 @@ from bot.ports import Begun
 from bot.script.cases import leave_effects, open_case, open_reference
 from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
 from bot.script.drive import Drive, put_private
-from bot.script.frame import new_frame, op_id, stop_waiting, wait_for
+from bot.script.frame import awaited, new_frame, op_id, stop_waiting, wait_for
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Ended, Failed, Restart, Step, Wait, Waits
 from bot.script.scope import Waiting
@@ -33,6 +33,8 @@ async def gate(run: Drive) -> Step | None:
     if standing.level >= run.spec.requires and standing.person is not None:
         return _admit(run, standing.person.customer_ref, entry)
     if entry is None:
+        if await _another_wish(run, "login" if _asks_nothing(run) else "late"):
+            return Waits()
         if not await _may_ask(run):
             return _ended_unasked(run)
         _ask_to_sign_in(run, "host.sign-in")
@@ -43,10 +45,7 @@ async def gate(run: Drive) -> Step | None:
         return _not_signed_in(run, str(entry["r"].get("status", "")))
     text = "host.sign-in-again"
     if run.feed is not None:
-        run.feed = None
-        decision = await scope.route(Waiting("login", True, 0), None)
-        if decision.kind not in ("again", "answer", "unknown", "give_up", "waiting"):
-            scope.decision = decision
+        if await _another_wish(run, "login"):
             return Waits()
         if scope.parse is not None and scope.parse.intent == "":
             text = "host.sign-in-unclear"
@@ -55,6 +54,24 @@ async def gate(run: Drive) -> Step | None:
     else:
         scope.tell("host.sign-in-too-many")
     return Waits()
+
+
+def _asks_nothing(run: Drive) -> bool:
+    """Whether what the dialog waits for is no question, so that no message was meant for it."""
+    waiting = awaited(run.frame)
+    return waiting is not None and waiting["s"] != "o"
+
+
+async def _another_wish(run: Drive, verb: str) -> bool:
+    """Whether the message, if there is one, is for another dialog: its turn comes first."""
+    if run.feed is None:
+        return False
+    run.feed = None
+    decision = await run.scope.route(Waiting(verb, True, 0), None)
+    if decision.kind in ("again", "answer", "unknown", "give_up", "waiting"):
+        return False
+    run.scope.decision = decision
+    return True
 
 
 async def _may_ask(run: Drive) -> bool:
@@ -74,6 +91,7 @@ def _admit(run: Drive, customer: str, entry: Any) -> Step | None:
     frame, scope = run.frame, run.scope
     if entry is not None:
         _end_login(run, entry)
+        _renew_approvals(run)
         if entry["s"] == "d" and entry["r"].get("status") == "linked" and "told" not in entry:
             scope.tell("host.linked", ending=customer[-2:])
     if frame.get("who") not in (None, customer):
@@ -86,6 +104,18 @@ def _admit(run: Drive, customer: str, entry: Any) -> Step | None:
         frame.update(begun)
     frame["who"] = customer
     return None
+
+
+def _renew_approvals(run: Drive) -> None:
+    """An approval asked for before this login is good for nothing any more: it will be asked for anew."""
+    scope = run.scope
+    for name, entry in list(run.journal.items()):
+        if isinstance(entry, dict) and entry["s"] == "w" and "up" in entry:
+            del run.journal[name]
+            scope.cancel_timer(op_id(run.frame, name))
+            scope.changes.extend(
+                scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
+            )
 
 
 def _end_login(run: Drive, entry: dict[str, Any]) -> None:
