@@ -795,3 +795,41 @@ async def test_nobody_available_is_not_a_person_holding_it(chats: Any) -> None:
     await chat.say("open person")
     assert isinstance(got[0], NobodyAvailable)
     assert (await chat.conversation())["party"] == "bot"
+
+
+# A sign-in that was lost under a parked dialog
+
+
+async def test_a_dialog_that_waits_for_an_approval_takes_no_other_wish_when_its_sign_in_is_gone(chats: Any) -> None:
+    chat: Chat = chats(close, ask_one)
+    await chat.know()
+    await chat.say("open close")
+    await chat.know(level=Assurance.LINKED)
+    assert (await chat.say("open ask_one"))[0] == "Name?"
+    assert await chat.open() == ["close", "ask_one"]
+
+
+async def test_an_answer_that_finds_the_sign_in_gone_is_no_wish(chats: Any) -> None:
+    chat: Chat = chats(account, ask_one)
+    await chat.know()
+    await chat.say("open account")
+    await chat.know(level=Assurance.LINKED)
+    said = await chat.say("Bob")
+    assert len(said) == 1
+    assert "sign in" in said[0]
+    assert await chat.open() == ["account"]
+
+
+async def test_a_new_sign_in_asks_for_a_fresh_approval(chats: Any) -> None:
+    chat: Chat = chats(close)
+    await chat.know()
+    await chat.say("open close")
+    await chat.know(level=Assurance.LINKED)
+    await chat.say("hm?")
+    await chat.login.signs_in("C-1")
+    await chat.settle()
+    said = await chat.new()
+    assert said[-1] == "Please approve this on our secure page. <Approve>"
+    await chat.login.approves("C-1")
+    await chat.settle()
+    assert await chat.effects() == [("Bank.close", "done")]
