@@ -147,5 +147,6 @@ class Customer:
 _LISTENING = (
     "Before you decide", "you're signed in", "Ask me about", "I'm waiting for you", "I've sent that", "One moment",
     "I'm still waiting", "signed in as somebody else", "Put in", "Posted", "Done.", "eference",
+    "on record for you", "I'm not getting this right",
 )  # fmt: skip
 """What a customer reads and waits on."""

@@ -58,19 +58,20 @@ async def test_postgres_under_kills_and_a_restart() -> None:
 
 @pytest.mark.long
 @pytest.mark.promise(*PROMISES)
-async def test_sqlite_under_two_hundred_kills() -> None:
-    figures = await chaos("--store", "sqlite", "--kills", "200", "--pause", "0.15", within=1500)
-    assert figures["kills"] == 200
-    assert figures["freezes"] == 2
+async def test_sqlite_under_many_kills() -> None:
+    """Fewer than the benchmark's 200, which take six minutes by themselves."""
+    figures = await chaos("--store", "sqlite", "--kills", "50", "--freezes", "1", "--pause", "0.15", within=900)
+    assert (figures["kills"], figures["freezes"]) == (50, 1)
 
 
 @pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.promise(*PROMISES)
-async def test_postgres_under_two_hundred_kills_and_twenty_restarts() -> None:
+async def test_postgres_under_many_kills_and_restarts() -> None:
+    """Fewer than the benchmark's 200 and 20, which take twelve minutes by themselves."""
     required()
-    figures = await chaos("--store", "postgres", "--kills", "200", "--restarts", "20", "--pause", "0.15", within=1500)
-    assert (figures["kills"], figures["restarts"]) == (200, 20)
+    figures = await chaos("--store", "postgres", "--kills", "40", "--restarts", "4", "--pause", "0.15", within=900)
+    assert (figures["kills"], figures["restarts"]) == (40, 4)
 
 
 @pytest.mark.long
