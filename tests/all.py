@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Run:
     """What was run, how long it took and how it ended."""
 
     parts: list[tuple[str, float, bool]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     def part(self, name: str, *command: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> bool:
         """Run one part; True if it passed."""
@@ -38,12 +40,33 @@ class Run:
         self.parts.append((name, time.monotonic() - began, passed))
         return passed
 
+    def together(self, *commands: tuple[str, tuple[str, ...], dict[str, str]]) -> None:
+        """Run parts side by side: they wait more than they compute. The first prints as it goes, the others after."""
+        running = []
+        for at, (name, command, env) in enumerate(commands):
+            out = None if at == 0 else tempfile.TemporaryFile()  # noqa: SIM115 (closed below, when it is printed)
+            if out is None:
+                print(f"\n== {name}", flush=True)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+            running.append((name, process, out, time.monotonic()))
+        for name, process, out, began in running:
+            process.wait()
+            self.parts.append((name, time.monotonic() - began, process.returncode == 0))
+            if out is not None:
+                print(f"\n== {name}", flush=True)
+                out.seek(0)
+                shutil.copyfileobj(out, sys.stdout.buffer)
+                sys.stdout.flush()
+                out.close()
+
     def summary(self) -> int:
         """The table of parts; the exit code."""
         print("\nseconds  part")
         for name, seconds, passed in self.parts:
             print(f"{seconds:7.1f}  {name}{'' if passed else '  FAILED'}")
-        print(f"{sum(seconds for _, seconds, _ in self.parts):7.1f}  in all", flush=True)
+        print(f"{time.monotonic() - self.began:7.1f}  in all", flush=True)
         return 0 if all(passed for _, _, passed in self.parts) else 1
 
 
@@ -103,10 +126,12 @@ def prepare(run: Run) -> bool:
     return True
 
 
-def pytest_of(run: Run, name: str, marks: str, *more: str, whole: bool = False) -> bool:
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-m")
+
+
+def pytest_of(run: Run, name: str, marks: str) -> bool:
     """One run of pytest."""
-    env = {"PARLEY_ALL_PROMISES": "1"} if whole else {}
-    return run.part(name, sys.executable, "-m", "pytest", "-q", "-m", marks, *more, env=env)
+    return run.part(name, *PYTEST, marks)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -128,7 +153,15 @@ def main(arguments: Sequence[str]) -> int:
     else:
         lint(run)
         if prepare(run):
-            pytest_of(run, "pytest", "not long", whole=True)
+            processes = [folder for folder in ("tests/browser", "tests/chaos") if (ROOT / folder).is_dir()]
+            run.together(
+                (
+                    "pytest",
+                    (*PYTEST, "not long", *(f"--ignore={folder}" for folder in processes)),
+                    {"PARLEY_ALL_PROMISES": "1"},
+                ),
+                ("pytest, browsers and chaos", (*PYTEST, "not long", *processes), {}),
+            )
     return run.summary()
 
 
