@@ -315,7 +315,8 @@ async def test_an_unknown_setting_is_named_with_its_line_and_the_nearest_there_i
         ("\tserver: {}\n", "broken.yml line 1"),
         ("brand:\n  folder: ./nowhere\n", "there is no folder"),
         ("texts:\n  locales: [xx-XX]\n", "texts.locales: no catalogue"),
-        ("desk: nonsense\n", "`module:function`"),
+        ("desk: nonsense\n", "broken.yml line 1: desk"),
+        ("desk:\n  handoff: nonsense\n", "`module:function`"),
     ],
 )
 async def test_a_configuration_that_cannot_be_used_says_where_it_is_wrong(brand: Path, text: str, words: str) -> None:
