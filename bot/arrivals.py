@@ -44,15 +44,21 @@ async def signal(conversation: Conversation, inbound: Inbound) -> None:
 
 
 async def _read_back(conversation: Conversation, stack: Stack, frame: Frame) -> None:
-    """Settle an effect that was begun. While a person holds the conversation nothing further is done or said."""
+    """Settle an effect that was begun, wherever its dialog lies: nobody may ever come back to it.
+
+    The dialog goes on only where it is on top and nobody else holds the conversation; elsewhere nothing else is done.
+    """
     scope = conversation.scope
     scope.trace["route"] = "an effect is read back"
-    if not conversation.speaks(stack):
-        scope.settling = True
-        conversation.on_top(stack)
+    if conversation.speaks(stack) and stack is conversation.stacks[-1]:
         await conversation.drive()
-    elif stack is conversation.stacks[-1]:
-        await conversation.drive()
+        return
+    order = list(conversation.stacks)
+    scope.settling = True
+    conversation.on_top(stack)
+    await conversation.drive()
+    left = {id(one) for one in conversation.stacks}
+    conversation.stacks = [one for one in order if id(one) in left]
 
 
 async def _fresh_link(conversation: Conversation, found: tuple[Stack, Frame] | None) -> None:

@@ -219,6 +219,25 @@ async def test_an_unkeyed_effect_is_never_repeated_but_unknown_and_said_so(chats
     assert chat.bank.called("poke") == 1
 
 
+@dialog("aside", intents=["aside"])
+async def aside(c: Convo) -> None:
+    """Asks, on top of what is being settled."""
+    await c.ask("name", "q.name", str)
+
+
+@pytest.mark.promise("effects-once")
+async def test_an_effect_is_settled_under_another_dialogs_question_too(chats: Any) -> None:
+    chat: Chat = chats(pay, aside)
+    chat.bank.fail("pay", "down")
+    await chat.say("open pay")
+    assert await chat.say("open aside") == ["Name?"]
+    assert await chat.after(seconds=5) == []
+    assert await chat.effects() == [("Bank.pay", "done")]
+    assert await chat.open() == ["pay", "aside"]
+    assert await chat.say("Bob") == ["Paid: pay-M1-1."]
+    once_only(chat)
+
+
 async def test_a_later_read_back_settles_the_unknown(chats: Any) -> None:
     chat: Chat = chats(poke)
     chat.bank.fail("poke", "lost")
