@@ -51,9 +51,14 @@ class Run:
                 command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
             running.append((name, process, out, time.monotonic()))
-        for name, process, out, began in running:
-            process.wait()
-            self.parts.append((name, time.monotonic() - began, process.returncode == 0))
+        took: dict[str, float] = {}
+        while len(took) < len(running):
+            time.sleep(0.1)
+            for name, process, _, began in running:
+                if name not in took and process.poll() is not None:
+                    took[name] = time.monotonic() - began
+        for name, process, out, _ in running:
+            self.parts.append((name, took[name], process.returncode == 0))
             if out is not None:
                 print(f"\n== {name}", flush=True)
                 out.seek(0)
