@@ -130,7 +130,7 @@ def page(found: dict[str, Any]) -> str:
             "they stand in the store",
         ),
     ]
-    broken = ("lost", "twice", "reordered", "effects_twice", "falsely_done", "unknown_open", "unsent")
+    broken = ("lost", "twice", "reordered", "effects_twice", "falsely_done", "unknown_open", "unsent", "stuck")
     ways = [found[name] for name in ("chaos_sqlite", "chaos_postgres") if name in found]
     lines = [
         "# Performance",
@@ -141,7 +141,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         "![Turns a second, and accepted messages a second](img/performance.svg)",
         "",
-        "| Measured | Median | Beside |",
+        "| Measured | Figure | Beside |",
         "|---|---|---|",
         *(f"| {what} | {_told(value)} | {beside} |" for what, value, beside in rows),
         "",
