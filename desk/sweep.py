@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -65,7 +65,7 @@ class Sweep:
         DESK_AGENTS.set(sum(one.there for one in free))
         for row in board.items:
             if row["state"] == "waiting":
-                await self._waiting(row, free, now)
+                await self._waiting(row, board, now)
             elif row["state"] == "snoozed":
                 await self._snoozed(row, now)
             else:
@@ -90,11 +90,13 @@ class Sweep:
         for item, agent in offers(reachable, free, now.timestamp(), self._settings.risk):
             await self._try([Sql(_OFFER, {"id": item, "agent": agent, "at": now.timestamp()}, rows=1)])
 
-    async def _waiting(self, row: Mapping[str, Any], free: Sequence[Free], now: datetime) -> None:
+    async def _waiting(self, row: Mapping[str, Any], board: Board, now: datetime) -> None:
         at, settings = now.timestamp(), self._settings
         if row["offered_to"]:
             values = {"id": row["id"], "agent": row["offered_to"]}
-            if not any(one.agent == row["offered_to"] and one.there for one in free):
+            offered = board.agents.get(row["offered_to"])
+            # Who is wrapping up is given nothing new, but keeps what a colleague passed to them by name.
+            if offered is None or not offered.there(now, settings.offline):
                 await self._try([Sql(_UNOFFER, values, rows=1)])
             elif at - (row["offered_at"] or 0) > settings.offer:
                 await self._try([Sql(_FOR_ALL, values, rows=1)])

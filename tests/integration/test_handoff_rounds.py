@@ -50,6 +50,24 @@ async def test_it_is_offered_to_one_who_fits_then_to_all(desk: Any) -> None:
     assert waiting["cannot_pay"]["name"] == "Tom Reed"
 
 
+async def test_what_is_passed_on_by_name_waits_for_that_colleague_while_they_wrap_up(desk: Any) -> None:
+    world, agent = desk
+    priya, tom = await agent("priya"), await agent("tom")
+    await tom.post("presence", {"state": "wrapping_up"})
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    to = (await tom.get("me"))[1]["agent"]["id"]
+    assert (await priya.post(f"cases/{case}/transfer", {"to_agent": to, "key": "tr-000001"}))[0] == 200
+    for _ in range(3):
+        await alive(priya, tom)
+        await world.later(seconds=10)
+        assert (await tom.get("queue"))[1]["waiting"][0]["offered_to"]["name"] == "Tom Reed"
+    await tom.post("presence", {"state": "away"})
+    await world.later(seconds=1)
+    assert ((await tom.get("queue"))[1]["waiting"][0]["offered_to"] or {}).get("name") != "Tom Reed"
+
+
 @pytest.mark.promise("silent")
 async def test_an_agent_whose_page_is_gone_loses_it_and_the_customer_is_told(desk: Any) -> None:
     world, agent = desk
