@@ -26,9 +26,9 @@ def free_port() -> int:
 
 
 class Site:
-    """`app.py run --dev` for the demo brand, with its databases under `folder`."""
+    """`app.py run --dev` for the demo brand, with its databases under `folder`; `store`: another than SQLite there."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, store: str = "") -> None:
         self.folder, self.arguments = folder, arguments
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -37,7 +37,7 @@ class Site:
         settings: dict[str, Any] = yaml.safe_load((ROOT / "config.yml").read_text("utf-8"))
         settings["brand"]["folder"] = str(ROOT / "brands" / "larkspur")
         settings["data"] = str(ROOT / "var")
-        settings["store"]["url"] = f"sqlite:///{folder / 'parley.db'}"
+        self.store = settings["store"]["url"] = store or f"sqlite:///{folder / 'parley.db'}"
         settings["secret"] = "a secret of the browser tests, long enough"
         settings["backends"]["backends.demo"]["path"] = str(folder / "larkspur.db")
         settings["backends"]["backends.demo"]["seed"] = str(ROOT / "brands" / "larkspur" / "seed" / "people.yml")

@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import asyncpg
 import pytest
 
 from tests.browser.site import Site
+from tests.postgres import fresh_database
 
 pytestmark = [pytest.mark.long]
 
@@ -104,9 +106,19 @@ async def browsers(site: Site) -> AsyncIterator[tuple[Customer, Agent]]:
 
 @pytest.mark.promise("never-lost", "silent", "human")
 async def test_kill_in_each_state_and_everybody_sees_the_same(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    await site.start()
+    await _kill_in_each_state(Site(tmp_path))
+
+
+@pytest.mark.promise("never-lost", "silent", "human")
+@pytest.mark.postgres
+async def test_kill_in_each_state_on_postgresql(tmp_path: Path) -> None:
+    async with fresh_database() as url:
+        await _kill_in_each_state(Site(tmp_path, store=url))
+
+
+async def _kill_in_each_state(site: Site) -> None:
     try:
+        await site.start()
         async with browsers(site) as (customer, agent):
             await customer.begin()
             await agent.sign_in("agent-priya")
@@ -148,10 +160,21 @@ async def test_kill_in_each_state_and_everybody_sees_the_same(tmp_path: Path) ->
             assert (await agent.get("queue"))["counts"] == {"waiting": 0, "held": 0, "snoozed": 0, "mine": 0}
             await customer.says("hello")
             assert len(await customer.until("Larkspur")) > len(before)
-        assert site.rows("SELECT state, ended_why, times FROM desk_item") == [("ended", "returned", 1)]
-        assert site.rows("SELECT party FROM conversation") == [("bot",)]
+        assert await _rows(site, "SELECT state, ended_why, times FROM desk_item") == [("ended", "returned", 1)]
+        assert await _rows(site, "SELECT party FROM conversation") == [("bot",)]
     finally:
         await site.stop()
+
+
+async def _rows(site: Site, sql: str) -> list[tuple[Any, ...]]:
+    """What the engine's database holds, whichever it is."""
+    if not site.store.startswith("postgres"):
+        return site.rows(sql)
+    connection = await asyncpg.connect(site.store)
+    try:
+        return [tuple(row) for row in await connection.fetch(sql)]
+    finally:
+        await connection.close()
 
 
 async def _killed(site: Site) -> None:

@@ -36,6 +36,7 @@ from dialogs.fallback import fallback
 from dialogs.human import human
 from dialogs.stop import stop
 from dialogs.unlink import unlink
+from tests.postgres import fresh_database
 from tests.worlds.engine import Bank, FakeBank, Rules, specs, texts
 
 CHANNEL = "racing"
@@ -80,18 +81,33 @@ class Platform:
     "handoffs", [pytest.param(60, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.long)]
 )
 async def test_the_bot_says_nothing_once_a_person_has_it(tmp_path: Path, handoffs: int) -> None:
+    await _raced(f"sqlite:///{tmp_path}/race.db", handoffs)
+
+
+@pytest.mark.promise("silent", "effects-once")
+@pytest.mark.postgres
+@pytest.mark.long
+async def test_nor_on_postgresql() -> None:
+    async with fresh_database() as url:
+        await _raced(url, 500)
+
+
+async def _raced(url: str, handoffs: int) -> None:
     rng = random.Random(20261122)
-    url = f"sqlite:///{tmp_path}/race.db"
     await migrate(url)
     clock = SystemClock()
     store: Any = await open_store(url)
+    # Where several processes can write, the agents are in another.
+    desks: Any = await open_store(url) if url.startswith("postgres") else store
     try:
-        await _race(rng, store, clock, handoffs)
+        await _race(rng, store, desks, clock, handoffs)
     finally:
         await store.close()
+        if desks is not store:
+            await desks.close()
 
 
-async def _race(rng: random.Random, store: Any, clock: SystemClock, handoffs: int) -> None:
+async def _race(rng: random.Random, store: Any, desks: Any, clock: SystemClock, handoffs: int) -> None:
     handoff = BuiltInDesk(DeskSettings(), hours_of(DeskSettings()))
     handoff.seen = Seen(there=8, free=8)
     bank, rules, platform = FakeBank(SetClock()), Rules(), Platform(rng)
@@ -108,7 +124,7 @@ async def _race(rng: random.Random, store: Any, clock: SystemClock, handoffs: in
     )  # fmt: skip
     turns, delivery = Turns(host, Bridge(dialogs), lanes=48), Delivery(store, {CHANNEL: platform}, clock, lanes=48)
     running = [asyncio.create_task(turns.run()), asyncio.create_task(delivery.run())]
-    desk, agents = Desk(store, clock), await _agents(store, clock, handoff.settings)
+    desk, agents = Desk(desks, clock), await _agents(desks, clock, handoff.settings)
     won: Counter[str] = Counter()
     lost = 0
 
