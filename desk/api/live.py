@@ -20,7 +20,7 @@ from bot.web import Drain
 from desk.api.reading import Reading
 from desk.board import TYPING, Board, read_board
 from desk.desk import Desk
-from desk.log import newer
+from desk.log import CONVERSATIONS, newer
 from desk.staff import Agent, Staff
 from desk.times import iso
 
@@ -68,10 +68,16 @@ class Live:
 
     async def stream(self, request: web.Request, me: Agent) -> web.StreamResponse:
         """`GET /desk/events`."""
-        case = request.query.get("case", "")
+        case, after = request.query.get("case", ""), _positions(request.query.get("after", ""))
         if case:
-            await self._desk.item(case, me, looks=True)
-        view = _View(self._reading, self._desk, self._store, me, case, _positions(request.query.get("after", "")))
+            row = await self._desk.item(case, me, looks=True)
+            # The page says how far it has read, never in which conversations.
+            person = row["person"] or row["known"]
+            theirs = await self._store.query(CONVERSATIONS, id=row["conversation"], person=person)
+            after = {one["id"]: after[one["id"]] for one in theirs if one["id"] in after}
+        view = _View(self._reading, self._desk, self._store, me, case, after)
+        if not self._watchers:
+            self._board = None  # Nobody has looked since, so it is as old as that.
         self._watchers += 1
         try:
             made: web.StreamResponse
@@ -131,10 +137,17 @@ class _View:
             events += self._notices(board)
             self._mark = mark
         if self.case:
+            await self._still_theirs(board)
             events += await self._lines(board, at)
             events += self._types(board)
             events += await self._panel(board, at)
         return events
+
+    async def _still_theirs(self, board: Board) -> None:
+        """Raises `NotAllowed` or `Gone` once the agent may no longer look; asked only where the board has doubts."""
+        row = next((one for one in board.items if one["id"] == self.case), None)
+        if row is None or not (self._me.lead or row["state"] == "waiting" or row["agent"] == self._me.id):
+            await self._desk.item(self.case, self._me, looks=True)
 
     async def _lines(self, board: Board, at: float) -> list[tuple[str, Any]]:
         row = next((one for one in board.items if one["id"] == self.case), None)
