@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bot.model import Choice, Control, File, Inbound, Outbound
-from bot.script.cases import title
-from bot.script.frame import awaited, waits_for_person
+from bot.script.cases import title, withdraw
+from bot.script.frame import Frame, awaited, waits_for_person
 
 if TYPE_CHECKING:
     from bot.conversation import Conversation
@@ -111,7 +111,8 @@ async def never_mind(conversation: Conversation) -> None:
     """They wait for a person no longer; what they were doing before goes on."""
     scope = conversation.scope
     scope.trace["route"] = "waits for nobody any more"
-    scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+    for frame in _waiting(conversation):
+        withdraw(scope, awaited(frame)["ref"])
     scope.handoffs.append(("handoff.status", {"state": "failed", "message": "withdrawn"}))
     scope.tell("host.desk-withdrawn")
     await waited(conversation, {"status": "returned", "by": "", "note": "withdrawn"})
@@ -186,6 +187,11 @@ async def waited(conversation: Conversation, outcome: dict[str, Any]) -> None:
         if any(kept is stack for kept in conversation.stacks):
             conversation.on_top(stack)
             await conversation.drive()
+
+
+def _waiting(conversation: Conversation) -> list[Frame]:
+    frames = [one.state for stack in conversation.stacks for one in stack]
+    return [frame for frame in frames if isinstance(frame, dict) and "j" in frame and waits_for_person(frame)]
 
 
 def void_approvals(conversation: Conversation) -> None:

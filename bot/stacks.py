@@ -10,7 +10,7 @@ from bot.bridge import Bridge, Stack
 from bot.model import Inbound, Outbound
 from bot.routing import MAX_STACKS
 from bot.script.answers import fold, yes_no
-from bot.script.cases import leave_effects, title
+from bot.script.cases import leave_effects, title, withdraw
 from bot.script.frame import Frame, answers, awaited, effects_done, stop_waiting, waits_for_person
 from bot.script.scope import Decision, Scope
 
@@ -188,4 +188,4 @@ class Stacks:
                     scope.host.login.void(conversation=scope.conversation, transaction=entry["txn"], now=scope.now)
                 )
             if entry["s"] == "w" and "ref" in entry:
-                scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+                withdraw(scope, entry["ref"])

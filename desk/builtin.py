@@ -39,7 +39,7 @@ class BuiltInDesk:
 
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
         """The customer waits no longer."""
-        return (rows.withdrawn(conversation, why, now),)
+        return rows.withdrawn(conversation, why, now)
 
     def rated(self, case: str, score: int | None, now: datetime) -> tuple[Sql, ...]:
         """Kept for the figures, once."""

@@ -109,8 +109,8 @@ class ExternalDesk:
         return ()
 
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
-        """It is told that the customer waits no longer."""
-        return (Sql(_CLOSE, {"conversation": conversation, "why": why}),)
+        """It is told that the customer waits no longer, unless for another of their cases."""
+        return (Sql(f"{_CLOSE} AND NOT {rows.OWED}", {"conversation": conversation, "why": why}),)
 
 
 class Feed:

@@ -28,6 +28,11 @@ _OPEN = (
 )
 _TOUCHED = "UPDATE desk_item SET version = version + 1"
 
+OWED = (
+    "EXISTS (SELECT 1 FROM cases k WHERE k.conversation = :conversation AND k.closed IS NULL AND k.origin <> 'public')"
+)
+"""Whether anything in this conversation still waits for a person."""
+
 REHANDOFF = 7 * 86400.0
 """A conversation that comes back within so many seconds counts as handed over again."""
 
@@ -115,12 +120,14 @@ def ended(item: str, agent: str, why: str, now: datetime) -> Sql:
     )
 
 
-def withdrawn(conversation: str, why: str, now: datetime) -> Sql:
-    """The customer waits no longer; whoever holds it already keeps it."""
-    return Sql(
-        f"{_TOUCHED}, state = 'ended', ended_why = :why, ended_at = :at"
-        " WHERE conversation = :conversation AND state = 'waiting'",
-        {"conversation": conversation, "why": why, "at": now.timestamp()},
+def withdrawn(conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
+    """The customer waits no longer. Whoever holds it already keeps it, and so does the queue while another of their
+    cases is open: a call that was promised for that one is still owed."""
+    values = {"conversation": conversation, "why": why, "at": now.timestamp()}
+    waits = " WHERE conversation = :conversation AND state = 'waiting'"
+    return (
+        Sql(f"{_TOUCHED}, state = 'ended', ended_why = :why, ended_at = :at{waits} AND NOT {OWED}", values),
+        Sql(f"{_TOUCHED}, live = 0{waits} AND live = 1", {"conversation": conversation}),
     )
 
 

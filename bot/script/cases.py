@@ -91,6 +91,17 @@ def leave_effects(scope: Scope, dialog: str, frame: Frame) -> None:
         scope.tell("host.effect-unknown", reference=case.reference)
 
 
+def withdraw(scope: Scope, reference: str) -> None:
+    """The customer waits for a person no longer: that one case is closed, and then the desk hears of it."""
+    text = (
+        "UPDATE cases SET closed = :at, outcome = 'withdrawn' WHERE conversation = :conversation"
+        " AND reference = :reference AND closed IS NULL"
+    )
+    values = {"conversation": scope.conversation, "reference": reference, "at": scope.now.timestamp()}
+    scope.changes.append(Sql(text, values))
+    scope.changes.extend(scope.host.handoff.close(scope.conversation, "withdrawn", scope.now))
+
+
 async def open_reference(scope: Scope, cause: str, about: Any) -> str | None:
     """The reference of this conversation's open case for the same cause and matter, if nobody has closed it yet."""
     rows = await scope.host.store.query(
