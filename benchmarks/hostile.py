@@ -1,7 +1,12 @@
 """Hostile input in bulk against a real process: every webhook, Direct Line and the pages, signed so that it gets in.
 
-What is counted: answers of 5xx, requests without an answer in ten seconds, and the process's memory after the first
-fifth against the end. Afterwards a customer who says hello must be answered. A seed makes the same inputs again.
+What is counted: answers of 5xx, requests without an answer in ten seconds, and the memory of the process and of its
+reader at every tenth. The first quarter fills caches of fixed size (SQLite's pages, the allocator's arenas), so
+`kb_per_1000` is the slope of a line through what comes after it, and `mb_growth` what that comes to over the whole.
+Afterwards a customer who says hello must be answered. A seed makes the same inputs again.
+
+`--growth` shows instead which types of objects are there in greater number at the end than after the first quarter;
+with `--places`, where their memory was asked for (slower).
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import asyncio
 import logging
 import os
 import random
+import signal
 import socket
 import statistics
 import sys
@@ -52,14 +58,15 @@ class Count:
     failed: list[str] = field(default_factory=list)
     cut: int = 0
     """Connections that were closed without an answer: after a body that lies about itself that is one."""
-    memory: list[float] = field(default_factory=list)
+    memory: list[tuple[int, float]] = field(default_factory=list)
+    """(sent, MB) as it went on."""
 
 
 class App:
     """`app.py run` for the demo brand, connected to the fakes."""
 
-    def __init__(self, folder: Path, platforms: Platforms, **limits: Any) -> None:
-        self._folder, self._platforms, self._limits = folder, platforms, limits
+    def __init__(self, folder: Path, platforms: Platforms, *, growth: bool = False, **limits: Any) -> None:
+        self._folder, self._platforms, self._limits, self._growth = folder, platforms, limits, growth
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -81,9 +88,10 @@ class App:
         (self._folder / "config.yml").write_text(yaml.safe_dump(settings), "utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
         env = {**kept, **self._platforms.environment(), "PARLEY_PORT": str(self.port)}
+        program = ["-m", "benchmarks._hostile.inside", str(self._folder / "seen")] if self._growth else ["app.py"]
         with (self._folder / "log").open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "app.py", "run", "--config", str(self._folder / "config.yml"),
+                sys.executable, *program, "run", "--config", str(self._folder / "config.yml"),
                 cwd=ROOT, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
         async with aiohttp.ClientSession() as client, asyncio.timeout(90):
@@ -109,9 +117,25 @@ class App:
                 await self.process.wait()
 
     def megabytes(self) -> float:
-        """What the process keeps in memory now."""
+        """What the process and its reader keep in memory now, what they share with others left out."""
         assert self.process is not None
-        return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
+        first = psutil.Process(self.process.pid)
+        return sum(float(one.memory_full_info().uss) for one in (first, *first.children(recursive=True))) / 2**20
+
+    async def look(self) -> dict[str, Any]:
+        """What it has in memory, by type and by place; where it was started to be looked into."""
+        assert self.process is not None
+        before = len(self._seen())
+        self.process.send_signal(signal.SIGUSR1)
+        async with asyncio.timeout(60):
+            for _ in iter(lambda: len(self._seen()) > before, True):
+                await asyncio.sleep(0.1)
+        found: dict[str, Any] = msgspec.json.decode(self._seen()[-1])
+        return found
+
+    def _seen(self) -> list[bytes]:
+        seen = self._folder / "seen"
+        return seen.read_bytes().splitlines() if seen.exists() else []
 
     def log(self) -> str:
         """What it has written."""
@@ -162,9 +186,7 @@ async def send(client: aiohttp.ClientSession, url: str, surface: str, one: Sent,
         count.cut += 1
 
 
-async def lane(
-    url: str, surfaces: list[Surface], todo: list[int], chance: random.Random, count: Count, app: App
-) -> None:
+async def lane(url: str, surfaces: list[Surface], todo: list[int], chance: random.Random, count: Count) -> None:
     """Send until there is no more to do."""
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as client:
@@ -172,16 +194,42 @@ async def lane(
             todo[0] -= 1
             surface = surfaces[todo[0] % len(surfaces)]
             await send(client, url, surface.name, surface.one(chance), count)
-            if count.sent % 500 == 0:
-                count.memory.append(app.megabytes())
 
 
-async def hostile(number: int, seed: int, folder: Path) -> dict[str, Any]:
+async def watch(count: Count, app: App, number: int, growth: bool) -> list[dict[str, Any]]:
+    """Look at the memory ten times in every tenth, and into the process at every quarter, until all is sent."""
+    looks: list[dict[str, Any]] = []
+    while count.sent < number:
+        if count.sent >= len(count.memory) * number / 100:
+            count.memory.append((count.sent, await asyncio.to_thread(app.megabytes)))
+        if growth and count.sent >= (len(looks) + 1) * number / 4:
+            looks.append(await app.look())
+        await asyncio.sleep(0.05)
+    count.memory.append((count.sent, await asyncio.to_thread(app.megabytes)))
+    return [*looks, await app.look()] if growth else []
+
+
+def slope(points: list[tuple[int, float]]) -> float:
+    """MB for each input: the least squares' line through what was seen."""
+    if len(points) < 2:
+        return 0.0
+    line = statistics.linear_regression([sent for sent, _ in points], [mb for _, mb in points])
+    return float(line.slope)
+
+
+def grown(looks: list[dict[str, Any]], what: str) -> dict[str, list[int]]:
+    """What there was more of at each look than at the one before it."""
+    first, last = looks[0][what], looks[-1][what]
+    more = sorted((name for name in last if last[name] > first.get(name, 0)), key=lambda n: first.get(n, 0) - last[n])
+    return {name: [one[what].get(name, 0) for one in looks] for name in more[:40]}
+
+
+async def hostile(number: int, seed: int, folder: Path, *, growth: bool = False) -> dict[str, Any]:
     """Send so many; the figures."""
     count = Count()
     # A fake whose caller is ended in mid-request says so at length.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
-    async with opened(0.0, seed) as platforms, App(folder, platforms, **WIDE) as app:
+    async with opened(0.0, seed) as platforms, App(folder, platforms, growth=growth, **WIDE) as app:
         platforms.connect(app.url)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as client:
             people = [await session(client, app.url) for _ in range(SESSIONS)]
@@ -194,15 +242,16 @@ async def hostile(number: int, seed: int, folder: Path) -> dict[str, Any]:
                 Pages(),
             ]
             before, began, todo = app.megabytes(), time.monotonic(), [number]
+            watching = asyncio.create_task(watch(count, app, number, growth))
             await asyncio.gather(
-                *(lane(app.url, surfaces, todo, random.Random(f"{seed}.{at}"), count, app) for at in range(LANES))
+                *(lane(app.url, surfaces, todo, random.Random(f"{seed}.{at}"), count) for at in range(LANES))
             )
             seconds = time.monotonic() - began
+            looks = await watching
             after = await answered(client, app.url)
         log = app.log()
-    fifth = max(1, len(count.memory) // 5)
-    warm = statistics.median(count.memory[fifth : 2 * fifth] or [before])
-    end = statistics.median(count.memory[-fifth:] or [before])
+    warm = [(sent, mb) for sent, mb in count.memory if sent >= number / 4] or count.memory
+    per_input = slope(warm)
     return {
         "sent": count.sent,
         "by_surface": dict(count.surfaces),
@@ -213,12 +262,29 @@ async def hostile(number: int, seed: int, folder: Path) -> dict[str, Any]:
         "answered_after_s": round(after, 2),
         "failures_logged": sum('"request failed"' in line or "Traceback" in line for line in log.splitlines()),
         "mb_before": round(before, 1),
-        "mb_after_a_fifth": round(warm, 1),
-        "mb_at_the_end": round(end, 1),
+        "mb": {f"{int(sent):,}": round(mb, 1) for sent, mb in tenths(count.memory, number)},
+        "kb_per_1000": round(per_input * 1000 * 1024, 1),
+        "mb_growth": round(per_input * number, 1),
         "seconds": round(seconds, 1),
         "per_s": round(count.sent / seconds),
+        **(
+            {
+                "types": grown(looks, "types"),
+                "places": grown(looks, "places"),
+                "blocks": [one["blocks"] for one in looks],
+            }
+            if looks
+            else {}
+        ),
         "examples": [*count.failed[:5], *count.hangs[:5]],
     }
+
+
+def tenths(points: list[tuple[int, float]], number: int) -> list[tuple[float, float]]:
+    """(sent, median MB around it) at every tenth."""
+    at = [number * tenth / 10 for tenth in range(1, 11)]
+    near = [[mb for sent, mb in points if mark - number / 20 < sent <= mark + number / 20] for mark in at]
+    return [(mark, statistics.median(mbs)) for mark, mbs in zip(at, near, strict=True) if mbs]
 
 
 def main() -> int:
@@ -226,10 +292,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--growth", action="store_true", help="what there is more and more of, by type")
+    parser.add_argument("--places", action="store_true", help="and where it was asked for")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    if asked.places:
+        os.environ["PLACES"] = "1"
     with tempfile.TemporaryDirectory(prefix="parley-hostile-") as folder:
-        found = asyncio.run(hostile(asked.count, asked.seed, Path(folder)))
+        found = asyncio.run(hostile(asked.count, asked.seed, Path(folder), growth=asked.growth))
     if asked.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:
