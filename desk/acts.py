@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from bot.audit import audit_row
-from bot.errors import Conflict, DomainError, ParleyError
+from bot.errors import Conflict, DomainError
 from bot.model import Inbound
 from bot.observe import logger
 from bot.ports import Clock, Sql, Store
@@ -195,7 +195,7 @@ class Acts:
         except DomainError as refused:
             await self._settled(kept, "refused", str(refused)[:120])
             return
-        except (ParleyError, TimeoutError, OSError) as error:
+        except Exception as error:  # boundary: whatever a brand's system raises, the act may have been done
             log.warning("act uncertain", act=kept["act"], error=type(error).__name__)
         await self._settle(kept)
 
@@ -203,7 +203,8 @@ class Acts:
         try:
             async with asyncio.timeout(DEADLINE):
                 reference = await self.brand.done(key=kept["id"])
-        except (ParleyError, TimeoutError, OSError):
+        except Exception as error:  # boundary: one act that cannot be read back must not hold up the desk's round
+            log.warning("act not read back", act=kept["act"], error=type(error).__name__)
             reference = None
         if reference is not None:
             await self._settled(kept, "done", reference)
@@ -234,6 +235,15 @@ class Acts:
             conversation=kept["conversation"],
             data={"act": "tell", "name": "", "text": text, "values": values},
         )
+
+    async def tariff(self, customer: str) -> str | None:
+        """The customer's kind of contract, "" where the brand has none; None while its system does not answer."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self.brand.tariff(customer=customer) or ""
+        except Exception as error:  # boundary: as above
+            log.warning("tariff not read", error=type(error).__name__)
+            return None
 
     async def _get(self, id: str) -> dict[str, Any]:
         found = await self._store.query(_GET, id=id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -48,12 +49,17 @@ _TARIFF = (
 )
 
 
+BRAND = 1.0
+"""Seconds that a round waits for the brand's systems at most; what they say later is for a later round."""
+
+
 class Sweep:
     """One round is `once`; several processes may do it: every step is compared and set."""
 
     def __init__(self, store: Store, clock: Clock, handoff: BuiltInDesk, staff: Staff, acts: Acts) -> None:
         self._store, self._clock, self._handoff, self._staff, self._acts = store, clock, handoff, staff, acts
         self._settings = handoff.settings
+        self._asking: asyncio.Task[None] | None = None
 
     async def once(self) -> None:
         """Look, and do what is due."""
@@ -71,9 +77,18 @@ class Sweep:
             else:
                 await self._held(row, board, now)
         await self._offer(board, free, now)
+        await self._store.change([self._staff.forget(now)])
+        # A brand's system that hangs must not keep the next round from those who wait.
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_the_brand(now))
+        done, _ = await asyncio.wait({self._asking}, timeout=BRAND)
+        if done:
+            asked, self._asking = self._asking, None
+            asked.result()
+
+    async def _ask_the_brand(self, now: datetime) -> None:
         await self._acts.sweep()
         await self._tariffs(now)
-        await self._store.change([self._staff.forget(now)])
 
     def _free(self, agent: Agent, now: datetime) -> Free:
         there = agent.presence == "available" and agent.there(now, self._settings.offline)
@@ -155,8 +170,10 @@ class Sweep:
 
     async def _tariffs(self, now: datetime) -> None:
         for row in await self._store.query(_TARIFF, since=now.timestamp() - 86400):
-            tariff = await self._acts.brand.tariff(customer=row["customer_ref"])
-            values = {"id": row["id"], "tariff": tariff or ""}
+            tariff = await self._acts.tariff(row["customer_ref"])
+            if tariff is None:
+                return
+            values = {"id": row["id"], "tariff": tariff}
             await self._store.change([Sql("UPDATE desk_item SET tariff = :tariff WHERE id = :id", values)])
 
     def _signal(self, row: Mapping[str, Any], text: str, values: Mapping[str, Any], key: str, now: datetime) -> Inbound:

@@ -1,0 +1,137 @@
+"""What a hostile or unlucky hour may not do at the desk: read on, lose a promised call, hang with a brand's systems."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from desk.presence import Seen
+from tests.worlds.desk import Agents, DeskWorld, browser, serving
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Any]:
+    world = DeskWorld(["customer C-1001"])
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(world.close)
+        server = await stack.enter_async_context(serving(world))
+        live = asyncio.create_task(world.site.live.run())
+
+        async def agent(who: str = "") -> Agents:
+            return await stack.enter_async_context(browser(server, world, who))
+
+        yield world, agent
+        await world.site.live.stop()
+        await live
+
+
+async def told(answer: aiohttp.ClientResponse, within: float) -> list[dict[str, Any]]:
+    """The lines that a stream brings for so long."""
+    lines: list[dict[str, Any]] = []
+    name = ""
+
+    async def read() -> None:
+        nonlocal name
+        async for raw in answer.content:
+            line = raw.decode().strip()
+            if line.startswith("event:"):
+                name = line.partition(":")[2].strip()
+            elif line.startswith("data:") and name == "lines":
+                lines.extend(msgspec.json.decode(line.partition(":")[2])["lines"])
+
+    try:
+        await asyncio.wait_for(read(), within)
+    except TimeoutError:
+        return lines
+    return lines
+
+
+@pytest.mark.promise("private")
+async def test_a_stream_shows_only_what_the_agent_may_see(desk: Any) -> None:
+    world, agent = desk
+    priya, tom = await agent("priya"), await agent("tom")
+    await world.says("talk to a person")
+    await world.says("talk to a person", "ben")
+    hers, theirs = await world.case(), await world.case("ben")
+    await priya.post(f"cases/{hers}/claim")
+    await tom.post(f"cases/{theirs}/claim")
+    await world.says("my PIN is private", "ana")
+    rows = await world.store.query("SELECT conversation FROM desk_item WHERE id = :id", id=hers)
+    after = f"{rows[0]['conversation']}:0"
+    async with tom.session.get(f"{tom.base}/desk/events?case={theirs}&after={after}") as answer:
+        lines = await told(answer, 2.0)
+    assert lines
+    assert {line["conversation"] for line in lines}.isdisjoint({rows[0]["conversation"]})
+
+
+@pytest.mark.promise("private")
+async def test_a_stream_ends_with_the_right_to_look(desk: Any) -> None:
+    world, agent = desk
+    tom = await agent("tom")
+    await world.says("talk to a person")
+    case = await world.case()
+    await tom.post(f"cases/{case}/claim")
+    async with tom.session.get(f"{tom.base}/desk/events?case={case}") as answer:
+        assert any(line["side"] == "customer" for line in await told(answer, 1.5))
+        await tom.post(f"cases/{case}/resolve", {"key": "end-00001"})
+        await told(answer, 1.0)
+        await world.says("what is my bill?")
+        assert [line["text"] for line in await told(answer, 2.0)] == []
+
+
+@pytest.mark.promise("human")
+async def test_never_mind_withdraws_one_wish_and_no_other(desk: Any) -> None:
+    world, agent = desk
+    world.handoff.seen = Seen()
+    assert "get back to you" in (await world.says("i want to make a complaint"))[-1]
+    first = await world.case()
+    priya = await agent("priya")
+    await world.later(seconds=1)
+    await world.says("talk to a person")
+    await world.says("never mind")
+    waiting = (await priya.get("queue"))[1]["waiting"]
+    assert [(one["case"], one["live"]) for one in waiting] == [(first, False)]
+    cases = await world.store.query("SELECT cause, outcome FROM cases ORDER BY opened, cause")
+    assert [(one["cause"], one["outcome"]) for one in cases] == [("complaint", None), ("asked", "withdrawn")]
+
+
+@pytest.mark.promise("human")
+async def test_a_brand_that_hangs_or_breaks_holds_up_nobody_who_waits(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    hanging = asyncio.Event()
+
+    async def hangs(**_: Any) -> str | None:
+        await hanging.wait()
+        return None
+
+    async def breaks(**_: Any) -> str | None:
+        raise ValueError("not JSON")
+
+    monkeypatch.setattr("desk.acts.DEADLINE", 0.2)
+    world.acts.do = world.acts.done = breaks
+    world.acts.tariff = hangs
+    await world.login.know(world.address(), "C-1001")
+    await world.says("what is my balance")
+    await world.says("talk to a person")
+    await priya.post(f"cases/{await world.case()}/claim")
+    wish = {"key": "act-00001", "act": "ticket", "reason": "r", "text": "t"}
+    assert (await priya.post(f"cases/{await world.case()}/act", wish))[1]["status"] == "unknown"
+    await agent("tom")
+    await world.says("my husband has died", "ben")
+    monkeypatch.setattr("desk.acts.DEADLINE", 3600.0)
+    async with asyncio.timeout(10):
+        await world.later(seconds=30)
+        await world.later(seconds=1)
+    offered = await world.store.query("SELECT offered_to FROM desk_item WHERE state = 'waiting'")
+    assert offered[0]["offered_to"] is not None
+    hanging.set()
+    await world.later(seconds=1)
