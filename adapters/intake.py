@@ -33,7 +33,7 @@ class Intake:
             return self._counted(inbound, coded)
         if inbound.kind == "file" and self.files is not None:
             return self._counted(inbound, await self.files.accept(inbound))
-        # An edit never confirms, starts or stops anything.
+        # An edit is heard in its turn, where it confirms nothing; it marks no turn that is under way.
         plain = inbound.kind == "message" and not inbound.data.get("edited")
         mark = self.control(inbound.text, inbound.locale) if plain else None
         return self._counted(inbound, await self.store.accept(inbound, mark))

@@ -44,8 +44,8 @@ def sender(request: web.Request, proxies: int) -> str | None:
     return str(address)
 
 
-STREAMS = frozenset({"desk_events"})
-"""Routes whose answers stay open, as sockets do: an agent's page would hold a place for a whole day."""
+STREAMS = frozenset({"desk_events", "directline-stream"})
+"""Routes whose answers stay open: a page would hold a place for a whole day. By name, for a header is the client's."""
 
 
 def at_once(limit: int) -> Middleware:
@@ -56,7 +56,7 @@ def at_once(limit: int) -> Middleware:
     async def crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
         nonlocal now
         route = route_name(request)
-        if request.headers.get("Upgrade", "").lower() == "websocket" or route in ALWAYS or route in STREAMS:
+        if route in ALWAYS or route in STREAMS:
             return await handler(request)
         if now >= limit:
             LIMITED.labels("web", "requests").inc()

@@ -311,6 +311,9 @@ async def test_so_many_requests_at_once_and_health_besides() -> None:
             async with client.get(server.make_url("/other")) as answer:
                 assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
                 assert "too many requests" in await answer.text()
+            # Whoever says that they want a socket asks no less for it.
+            async with client.get(server.make_url("/other"), headers={"Upgrade": "websocket"}) as answer:
+                assert answer.status == 503
             async with client.get(server.make_url("/livez")) as answer:
                 assert answer.status == 200
             slow.set()
