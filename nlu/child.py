@@ -8,7 +8,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import msgspec
 
 from bot.settings import HOME
 from nlu import wire
@@ -16,6 +18,9 @@ from nlu.errors import ParserGone
 
 START = 120.0
 """Seconds until it reads: an examples file that was changed meanwhile is learnt first."""
+CHUNK = 1 << 16
+"""Bytes that are taken from the pipe at once."""
+_NO_READING = "It answered with something that is no reading."
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -25,6 +30,7 @@ class Child:
 
     process: asyncio.subprocess.Process
     ready: wire.Ready
+    _heard: bytearray = field(default_factory=bytearray, repr=False)
 
     @classmethod
     async def start(cls, plan: wire.Plan) -> Child:
@@ -39,20 +45,33 @@ class Child:
         try:
             async with asyncio.timeout(START):
                 await _send(process, wire.frame(plan))
-                return cls(process, wire.ready(await _frame(process)))
+                (first,) = await _bodies(process, heard := bytearray())
+                return cls(process, wire.ready(first), heard)
         except BaseException as wrong:  # whatever happened, a cancelling included, no process may stay behind
             await _end(process)
             if isinstance(wrong, TimeoutError):
                 raise ParserGone(f"It did not read within {START:g} s.") from wrong
+            if isinstance(wrong, msgspec.MsgspecError):
+                raise ParserGone(_NO_READING) from wrong
             raise
 
     async def ask(self, asked: Sequence[wire.Ask]) -> None:
         """Hand it a batch; raises `ParserGone`."""
         await _send(self.process, wire.frame(list(asked)))
 
-    async def answer(self) -> wire.Answer:
-        """Its next answer; raises `ParserGone`."""
-        return wire.answer(await _frame(self.process))
+    def post(self, asked: wire.Ask) -> None:
+        """Hand it one message without waiting until the pipe has room: only while few are with it."""
+        assert self.process.stdin is not None
+        # Whether it was still there is heard, or not, from `answers`.
+        with suppress(ConnectionError, RuntimeError):
+            self.process.stdin.write(wire.frame([asked]))
+
+    async def answers(self) -> list[wire.Answer]:
+        """What it has answered since, one or more; raises `ParserGone`."""
+        try:
+            return [wire.answer(body) for body in await _bodies(self.process, self._heard)]
+        except msgspec.MsgspecError as wrong:
+            raise ParserGone(_NO_READING) from wrong
 
     async def end(self) -> None:
         """End it, at once where it does not go by itself."""
@@ -68,15 +87,18 @@ async def _send(process: asyncio.subprocess.Process, data: bytes) -> None:
         raise ParserGone() from wrong
 
 
-async def _frame(process: asyncio.subprocess.Process) -> bytes:
+async def _bodies(process: asyncio.subprocess.Process, heard: bytearray) -> list[bytes]:
     assert process.stdout is not None
     try:
-        (length,) = wire.LENGTH.unpack(await process.stdout.readexactly(wire.LENGTH.size))
-        if length > wire.LARGEST:
-            raise ParserGone("It answered with something that is no reading.")
-        return await process.stdout.readexactly(length)
-    except (asyncio.IncompleteReadError, ConnectionError) as wrong:
+        while not (bodies := wire.whole(heard)):
+            if not (more := await process.stdout.read(CHUNK)):
+                raise ParserGone()
+            heard += more
+        return bodies
+    except ConnectionError as wrong:
         raise ParserGone() from wrong
+    except ValueError as wrong:
+        raise ParserGone(_NO_READING) from wrong
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

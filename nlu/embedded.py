@@ -50,12 +50,13 @@ def obtain(
 
     `kept`: believe a changed model as far as the one before it, and fit its own trust in a thread, for the next start.
     """
-    coder = _encoder(weights, cache, progress)
-    name = identity(files, coder)
-    folder = cache / name
+    coder = _encoder(weights, progress)
+    folder = cache / identity(files, coder)
+    if coder is not None and not folder.is_dir() and not _works(coder, progress):
+        coder, folder = None, cache / identity(files)
     beside = None if coder is None or weights is None else weights / LEARNT
     if beside is not None and not folder.is_dir():
-        _copied(beside / name, folder)
+        _copied(beside / folder.name, folder)
     if folder.is_dir():
         try:
             return Model.load(folder, coder)
@@ -67,7 +68,7 @@ def obtain(
         return replace(_fitted(told, folder, progress, beside), encode=coder)
     # Only the trust is put off: what a wording means is learnt from the new examples.
     progress(f"learning {len(told.labels)} intents; believed as far as the model before, until its own trust is fitted")
-    learnt = replace(learn(told, name, before.factors), fit=before, encode=coder)
+    learnt = replace(learn(told, folder.name, before.factors), fit=before, encode=coder)
     Thread(target=_fitted, args=(told, folder, lambda _: None), daemon=True, name="nlu-trust").start()
     return learnt
 
@@ -122,14 +123,19 @@ def models(cache: Path) -> list[Path]:
     return sorted(found, key=lambda m: m.stat().st_mtime)
 
 
-def _encoder(weights: Path | None, cache: Path, progress: Callable[[str], None]) -> Encoder | None:
-    if weights is None:
-        return None
+def _encoder(weights: Path | None, progress: Callable[[str], None]) -> Encoder | None:
     try:
-        coder = Encoder(weights)
-        if not (cache / f"vectors-{coder.id}.npz").is_file():
-            coder(["hello"])  # a first time with it: unfit files are found out here, not at a customer's message
-        return coder
+        return None if weights is None else Encoder(weights)
     except NoWeights as missing:
         progress(str(missing))
         return None
+
+
+def _works(coder: Encoder, progress: Callable[[str], None]) -> bool:
+    """Whether its files are fit: found out before a model is made with them, and not loaded where one is there."""
+    try:
+        coder(["hello"])
+    except NoWeights as wrong:
+        progress(str(wrong))
+        return False
+    return True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract
 
 from bot.model import Entity
 from nlu import amounts, contacts, days, months
@@ -96,8 +97,8 @@ class EntityFinder:
             return hit
         if len(words) == 1 and _FUZZY_FROM <= len(phrase) <= 20:
             # Another last letter is another word more often than a slip: "phoned", "phones".
-            near = (p for p in self._fuzzy if p[:-1] != phrase[:-1] and OSA.distance(phrase, p, score_cutoff=1) <= 1)
-            return next((self._phrases[p] for p in near), None)
+            near = extract(phrase, self._fuzzy, scorer=OSA.distance, processor=None, score_cutoff=1, limit=None)
+            return next((self._phrases[p] for p, _, _ in near if p[:-1] != phrase[:-1]), None)
         return None
 
 

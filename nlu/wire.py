@@ -62,6 +62,24 @@ def read(stream: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
+def whole(heard: bytearray) -> list[bytes]:
+    """The bodies of all frames that stand whole at the front of `heard`, which keeps the rest; raises `ValueError` for
+    what is no frame of ours."""
+    bodies: list[bytes] = []
+    at = 0
+    while len(heard) - at >= LENGTH.size:
+        (length,) = LENGTH.unpack_from(heard, at)
+        if length > LARGEST:
+            raise ValueError(f"A frame of {length} bytes.")
+        end = at + LENGTH.size + length
+        if end > len(heard):
+            break
+        bodies.append(bytes(heard[at + LENGTH.size : end]))
+        at = end
+    del heard[:at]
+    return bodies
+
+
 asks = msgspec.msgpack.Decoder(list[Ask]).decode
 plan = msgspec.msgpack.Decoder(Plan).decode
 ready = msgspec.msgpack.Decoder(Ready).decode

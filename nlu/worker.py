@@ -11,6 +11,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from bot.tuning import tune
 from nlu import wire
 from nlu.chain import Chain
 from nlu.data import load
@@ -32,7 +33,11 @@ def main() -> None:
     model = obtain(data, files, Path(plan.cache), lambda _: None, Path(plan.encoder) if plan.encoder else None)
     day = [date.min]
     chain = Chain(model, EntityFinder(data, lambda: day[0]))
-    model.reading("hello")  # loads the encoder, so that no customer waits for it
+    # What is loaded at a first message, no customer waits for.
+    chain.scored("hello")
+    if model.encode is not None:
+        model.encode(["hello"])
+    tune()
     answers.write(wire.frame(wire.Ready(model.id, model.backend)))
     answers.flush()
     while (body := wire.read(asked)) is not None:

@@ -114,14 +114,17 @@ class Client:
             raise RasaDown("Nobody has opened the way to it.")
         token = self.given.token.get_secret_value()
         try:
-            async with asyncio.timeout(self.given.timeout), self._session.request(
-                method,
-                f"{self.given.url}{path}",
-                data=body,
-                headers={"Content-Type": "application/json"},
-                params={"token": token} if token else None,
-                allow_redirects=False,
-            ) as response:
+            async with (
+                asyncio.timeout(self.given.timeout),
+                self._session.request(
+                    method,
+                    f"{self.given.url}{path}",
+                    data=body,
+                    headers={"Content-Type": "application/json"},
+                    params={"token": token} if token else None,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 # Errors name the status alone: Rasa's words repeat the customer's, and the address holds the token.
                 if response.status != 200:
                     raise RasaDown(f"Status {response.status}.")

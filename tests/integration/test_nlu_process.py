@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bot.ports import Tended
@@ -122,36 +123,91 @@ async def test_a_hung_process_is_replaced(tmp_path: Path, monkeypatch: pytest.Mo
         assert (await made.parse("show my bill")).intent == "bill"
 
 
-@dataclass
-class Deadly:
-    """A process that dies of the word "deadly", and reads nothing else than that it was asked."""
+async def test_a_message_at_the_end_of_a_long_silence_has_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Other(SLOW)
+    monkeypatch.setattr(Child, "start", slow.start)
+    monkeypatch.setattr(apart, "STUCK", 1.5)
+    async with kept_going(put(tmp_path / "nlu.yml")) as made:
+        await made.parse("hello")
+        await asyncio.sleep(1.0)
+        # Read for 0.8 s: past the end of the silence, within its own time.
+        assert (await made.parse("slow")).intent == "ok"
+    assert slow.started == 1
 
+
+async def test_a_process_that_talks_nonsense_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Other(NONSENSE)
+    monkeypatch.setattr(Child, "start", other.start)
+    async with kept_going(put(tmp_path / "nlu.yml")) as made:
+        assert (await made.parse("show my bill")).backend == "none", "tried twice, then left unread"
+        assert other.started >= apart.TRIES
+        monkeypatch.undo()
+        assert (await made.parse("show my bill")).intent == "bill"
+
+
+def test_frames_are_cut_where_they_end() -> None:
+    whole = wire.frame([1]) + wire.frame("two")
+    for cut in range(len(whole) + 1):
+        heard = bytearray(whole[:cut])
+        bodies = wire.whole(heard)
+        heard += whole[cut:]
+        bodies += wire.whole(heard)
+        assert [msgspec.msgpack.decode(body) for body in bodies] == [[1], "two"]
+        assert not heard
+    with pytest.raises(ValueError, match="bytes"):
+        wire.whole(bytearray(b"\xff" * 8))
+
+
+@dataclass
+class Other:
+    """A process that runs `script` in place of reading."""
+
+    script: str
     started: int = 0
 
     async def start(self, plan: wire.Plan) -> Child:
         self.started += 1
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", KILLER), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-c", ANSWERING + self.script),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
         return Child(process, wire.Ready("killer", "embedded"))
 
 
+ANSWERING = """
+import os, struct, sys, time, msgspec
+def asked():
+    while len(head := sys.stdin.buffer.read(4)) == 4:
+        yield from msgspec.msgpack.decode(sys.stdin.buffer.read(struct.unpack('>I', head)[0]))
+def say(value):
+    answer = msgspec.msgpack.encode(value)
+    sys.stdout.buffer.write(struct.pack('>I', len(answer)) + answer)
+    sys.stdout.buffer.flush()
+"""
 KILLER = """
-import os, struct, sys, msgspec
-while len(head := sys.stdin.buffer.read(4)) == 4:
-    for number, text, _, _ in msgspec.msgpack.decode(sys.stdin.buffer.read(struct.unpack('>I', head)[0])):
-        if text == 'deadly':
-            os._exit(9)
-        answer = msgspec.msgpack.encode([number, {'intent': 'ok', 'confidence': 0.5}])
-        sys.stdout.buffer.write(struct.pack('>I', len(answer)) + answer)
-        sys.stdout.buffer.flush()
+for number, text, _, _ in asked():
+    if text == 'deadly':
+        os._exit(9)
+    say([number, {'intent': 'ok', 'confidence': 0.5}])
+"""
+SLOW = """
+for number, text, _, _ in asked():
+    time.sleep(0.8 if text == 'slow' else 0)
+    say([number, {'intent': 'ok', 'confidence': 0.5}])
+"""
+NONSENSE = """
+for one in asked():
+    say('nonsense')
 """
 
 
 async def test_a_message_that_kills_is_left_unread_and_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deadly = Deadly()
+    deadly = Other(KILLER)
     monkeypatch.setattr(Child, "start", deadly.start)
     monkeypatch.setattr(apart, "BATCH", 1)
     async with kept_going(put(tmp_path / "nlu.yml")) as made:

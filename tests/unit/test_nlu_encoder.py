@@ -217,7 +217,6 @@ def by_hand(w: dict[str, Floats], ids: list[int]) -> Floats:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
-@pytest.mark.slow
 def session_of(w: dict[str, Floats]) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
