@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.errors import SettingsError
 from bot.settings import Settings
+from bot.yaml_loader import Loader
 
 SHORT = {
     "PARLEY_PORT": "PARLEY_SERVER__PORT",
@@ -58,8 +59,12 @@ def _read(file: Path, lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise SettingsError(f"{file} is not UTF-8 text.") from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
+        loader = Loader(text)
+        try:
+            node = loader.get_single_node()
+            raw = loader.construct_document(node) if node is not None else None
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""

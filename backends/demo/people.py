@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from backends.demo.errors import SeedError
+from bot.yaml_loader import Loader
 
 
 class Extra(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +87,7 @@ class Persona:
 def read_seed(path: Path) -> Seed:
     """Read a seed file; raises `SeedError` naming what is wrong."""
     try:
-        raw: Any = yaml.safe_load(path.read_text("utf-8"))
+        raw: Any = yaml.load(path.read_bytes(), Loader=Loader)
         return msgspec.convert(raw, Seed)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise SeedError(f"{path.name}: {error}") from error

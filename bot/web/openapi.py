@@ -11,6 +11,7 @@ import yaml
 from aiohttp import web
 
 from bot.web.problems import json
+from bot.yaml_loader import Loader
 
 _KINDS = {"json": "application/json", "html": "text/html", "text": "text/plain", "file": "application/octet-stream"}
 _ERROR = {"$ref": "#/components/schemas/Error"}
@@ -18,7 +19,7 @@ _ERROR = {"$ref": "#/components/schemas/Error"}
 
 def route(file: Path, *, title: str) -> web.RouteDef:
     """`/openapi.json` for the application that it stands in. `file` describes routes by name."""
-    described: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+    described: Mapping[str, Any] = yaml.load(file.read_bytes(), Loader=Loader)
 
     async def openapi(request: web.Request) -> web.Response:
         return json(document(request.config_dict[APP], described, title))
