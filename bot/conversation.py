@@ -16,6 +16,7 @@ from bot.routing import Known, Thresholds, fresh, waiting
 from bot.script.answers import Match, yes_no
 from bot.script.catalogue import parameters
 from bot.script.frame import waits_for_person
+from bot.script.leaving import LEFT, keep, takes_any, urgent
 from bot.script.scope import Decision, Feed, Waiting
 from bot.stacks import Stacks
 
@@ -70,10 +71,10 @@ class Conversation(Stacks):
         stale = inbound.kind == "press" and not self.find_press(str(inbound.data.get("nonce", "")))
         expired = bool(self.stacks) and control is None and self.expire()
         offered = None if expired and inbound.kind == "message" else self.offered(inbound)
-        if offered is not None and control != "human":
-            # "Start again", typed, is the button's words before it is a command.
+        if offered is not None and (control != "human" or offered.dialog in LEFT):
+            # "Start again" or "call me", typed, is the button's words before it is a command.
             await self.apply(offered)
-        elif control is not None:
+        elif control is not None and not (control == "human" and self.stacks and takes_any(scope, self.stacks[-1])):
             await self.apply(Decision(control))
         elif expired:
             await self._late(inbound)
@@ -147,6 +148,10 @@ class Conversation(Stacks):
             scope.changes.extend(scope.host.login.unlink(address=scope.claim.address, now=scope.now, reason="customer"))
             scope.forget_standing()
             scope.tell("unlink.done")
+        elif root in LEFT and isinstance(result, str):
+            if (first := urgent(scope, await self._parse())) is not None:
+                await self._begin(first, {})
+            await keep(scope, root, result)
 
     async def route(self, waits: Waiting, match: Match | None) -> Decision:
         if match is not None and match.exact:

@@ -113,7 +113,9 @@ class Stacks:
         nonce, said = str(inbound.data.get("nonce", "")), fold(inbound.text)
         for offer in self.offers:
             if (inbound.kind == "press" and nonce == offer["n"]) or (
-                inbound.kind == "message" and (not self.stacks or "t" in offer) and said == fold(offer["l"])
+                inbound.kind == "message"
+                and (not self.stacks or "t" in offer or "w" in offer)
+                and said == fold(offer["l"])
             ):
                 return self.take(offer)
         if inbound.kind == "message" and len(self.offers) == 1 and not self.stacks and yes_no(said):

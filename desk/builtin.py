@@ -59,11 +59,16 @@ class BuiltInDesk:
 
     def absence(self, now: datetime) -> tuple[str, dict[str, Any]]:
         """What is promised when nobody is there: the next opening by date, or a call back."""
+        opens = self.opens(now)
+        return ("host.desk-closed", opens) if opens else ("host.callback", {})
+
+    def opens(self, now: datetime) -> dict[str, Any]:
+        """The next opening, by day and hour."""
         opens = None if self.hours.is_open(now) else self.hours.next(now)
         if opens is None:
-            return "host.callback", {}
+            return {}
         local = self.hours.local(opens)
-        return "host.desk-closed", {"day": local.date(), "time": clock_time(local)}
+        return {"day": local.date(), "time": clock_time(local)}
 
 
 def clock_time(at: datetime) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from bot.ports import Case, Opened, Sql
 from bot.settings import Settings
@@ -14,6 +16,10 @@ class CallbackDesk:
     def attended(self, now: datetime) -> bool:
         """Never."""
         return False
+
+    def opens(self, now: datetime) -> Mapping[str, Any]:
+        """Not known."""
+        return {}
 
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
         """Nothing to take back: the case stays for a person."""

@@ -12,6 +12,7 @@ from bot.model import Address
 from bot.ports import Channel, Clock, Identity, Recogniser, Store
 from bot.script.catalogue import Dialogs, parameters
 from bot.script.frame import answers
+from bot.script.leaving import lines_left
 from bot.script.texts import Texts
 from desk.acts import approval_shape
 from desk.board import who
@@ -232,7 +233,7 @@ def _summary(
     trail: Sequence[dict[str, Any]],
     cases: Sequence[Mapping[str, Any]],
 ) -> list[str]:
-    """Three lines: why they are here, what they were doing, what they last said."""
+    """Three lines: why they are here, what they were doing, what they left for us or last said."""
     again = f" (handed over {row['times']} times within a week)" if row["times"] > 1 else ""
     tasks = [one for one in open_now if one["dialog"] not in HIDDEN and not str(one["step"]).startswith("handoff:")]
     if tasks:
@@ -244,11 +245,9 @@ def _summary(
     else:
         doing = "Nothing else is open."
     last = trail[-1]["text"][:120] if trail else ""
-    return [
-        f"{known.reason(row['reason'])}{again}",
-        doing,
-        f"Last said: “{last}”" if last else "They have written nothing yet.",
-    ]
+    left = [line for case in cases if not case["closed"] for line in lines_left(str(case["summary"]))]
+    said = f"Last said: “{last}”" if last else "They have written nothing yet."
+    return [f"{known.reason(row['reason'])}{again}", doing, _cut("; ".join(left), 300) if left else said]
 
 
 def _effects(rows: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -82,6 +83,10 @@ class ExternalDesk:
     def attended(self, now: datetime) -> bool:
         """Whether its hours are open."""
         return self.hours.is_open(now)
+
+    def opens(self, now: datetime) -> Mapping[str, Any]:
+        """When its hours begin next."""
+        return self._words.opens(now)
 
     def open(self, case: Case, now: datetime) -> Opened:
         """The hand-over joins the feed in the turn's own transaction; it is sent afterwards."""

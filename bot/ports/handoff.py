@@ -47,6 +47,10 @@ class Handoff(Protocol):
         """Whether somebody is there to take a conversation now."""
         ...
 
+    def opens(self, now: datetime) -> Mapping[str, Any]:
+        """From when somebody answers: `day` and `time` for a text; empty where that is now, or not known."""
+        ...
+
     def open(self, case: Case, now: datetime) -> Opened:
         """Hand a case over; its rows are part of the turn. A conversation that waits already keeps its place."""
         ...

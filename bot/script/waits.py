@@ -12,6 +12,7 @@ from bot.script.cases import leave_effects, open_case, open_reference
 from bot.script.convo import HandedOver, NobodyAvailable, Proof, Resolved, ReturnedToBot
 from bot.script.drive import Drive, put_private
 from bot.script.frame import awaited, new_frame, op_id, stop_waiting, wait_for
+from bot.script.leaving import opened
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Ended, Failed, Restart, Step, Wait, Waits
 from bot.script.scope import Waiting
@@ -224,11 +225,12 @@ async def handoff(op: Op[Any], entry: Any, run: Drive) -> Done | Wait:
         attended = scope.host.handoff.attended(scope.now)
         open_already = None if attended else await open_reference(scope, op.text, op.values["about"])
         if open_already is not None:
-            scope.tell("host.callback-again", reference=open_already)
+            opened(scope, "host.callback-again", {"reference": open_already}, waits=False)
             run.done(op, {"status": "nobody", "reference": open_already})
             return Done(NobodyAvailable(open_already))
         case = open_case(run, op.text, about=op.values["about"], op=op_id(run.frame, op.name))
-        scope.tell(case.opened.text, **{**case.opened.values, "reference": case.reference})
+        values = {**case.opened.values, "reference": case.reference}
+        opened(scope, case.opened.text, values, waits=case.opened.waits)
         if case.opened.waits:
             run.park(op, {"s": "w", "ref": case.reference})
             return Wait()

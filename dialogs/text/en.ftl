@@ -40,6 +40,10 @@ dialog-fallback = what you need
     .offer = Something else
 dialog-human = talking to a person
     .offer = Talk to a person
+dialog-leave-message = leaving a message
+    .offer = Leave a message
+dialog-call-me = a call back
+    .offer = Call me
 dialog-report-fault = reporting a fault
     .offer = Report a fault
 dialog-dispute-charge = a charge you question
@@ -83,6 +87,16 @@ link-account-done = Ask me about your bill, your balance or your Direct Debits.
 online-account-how =
     I need you to sign in before I can look at an account here, and that takes an online account.
     To get one, call { $brand-phone } ({ $brand-hours }). They check who you are and set it up with you.
+
+
+## What is left for a person who is not there yet. The host says what becomes of it.
+
+leave-message-what = What should I pass on? Write it in one message.
+    .hint = Please write it as text.
+call-me-which = Which number should they call?
+    .hint = I need one whole phone number, with its area code.
+call-me-sure = Should a colleague call you on { $number }?
+call-me-not = OK, nobody will call. What you asked for still stands.
 
 
 ## Unlinking this chat. The host says "unlink-done" once it has happened.

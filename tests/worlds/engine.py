@@ -274,6 +274,9 @@ class Desk:
     def attended(self, now: datetime) -> bool:
         return False
 
+    def opens(self, now: datetime) -> dict[str, Any]:
+        return {}
+
     def close(self, conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
         self.closed.append(why)
         return ()

@@ -62,6 +62,12 @@ host-poison = Something went wrong on our side and I couldn't handle that. I've 
 ## People
 
 host-callback = I've asked a colleague to get back to you: reference { $reference }. You can also call { $brand-phone }, { $brand-hours }.
+host-leave-message = Leave a message
+host-call-me = Call me
+host-left-leave-message = I've added that to { $reference }. A colleague will answer you in this chat from { $time } on { DATE($day, style: "weekday") }.
+host-left-leave-message-undated = I've added that to { $reference }, and a colleague will get back to you.
+host-left-call-me = A colleague will call you on { $left }, from { $time } on { DATE($day, style: "weekday") } at the earliest. The reference is { $reference }.
+host-left-call-me-undated = A colleague will call you on { $left }. The reference is { $reference }.
 host-callback-again = A colleague already has this: reference { $reference }. You can also call { $brand-phone }, { $brand-hours }.
 host-waiting-for-person = A colleague will pick this up here, reference { $reference }. Is there anything I can do meanwhile?
 host-joined = { $name } from { $brand-name } has joined.
@@ -102,6 +108,8 @@ host-desk-offer-over = You're back with the person you were talking to.
 
 ## Why somebody is handed over, as agents read it
 
+desk-reason-leave-message = Left a message
+desk-reason-call-me = Wants to be called
 desk-reason-asked = Asked for a person
 desk-reason-misunderstood = Not understood
 desk-reason-backend-down = Our systems were down
