@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import warnings
 from collections.abc import AsyncIterator, Sequence
@@ -74,8 +75,8 @@ async def _echo(request: web.Request) -> web.Response:
 
 async def main(kind: str) -> None:
     """Serve until standard input ends."""
-    # As `app.py run` does; unconfigured, each request would be told on standard output.
-    configure(level="WARNING")
+    # As `app.py run` does by default, one line a request; they go nowhere.
+    configure(level="INFO", stream=open(os.devnull, "w"))
     async with _app(kind) as app:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

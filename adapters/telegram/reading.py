@@ -14,6 +14,7 @@ from adapters.closures import about_closing
 from adapters.telegram.attachments import attached
 from adapters.telegram.client import Me
 from adapters.telegram.errors import Unreadable
+from adapters.telegram.plain import Plain, plain
 from adapters.telegram.settings import ALLOWED, TelegramSettings
 from bot.model import Address, Inbound
 
@@ -90,6 +91,9 @@ class Reader:
 
     def read(self, raw: Mapping[str, Any], me: Me, now: datetime) -> Event:
         """What an update means. Raises `Unreadable`."""
+        words = plain(raw)
+        if words is not None:
+            return self._plain(words)
         if not any(kind in raw for kind in ALLOWED):
             # Kinds that were never asked for, or are newer than this: nobody's private message.
             return None
@@ -108,6 +112,20 @@ class Reader:
             # The library takes updates on trust and fails in any of these ways on one that is not as documented.
             raise Unreadable(type(error).__name__) from error
         return None
+
+    def _plain(self, words: Plain) -> Said:
+        sender = words.message.sender
+        place = Address(self.settings.brand, self.settings.connection, "telegram", str(sender.id))
+        inbound = Inbound(
+            key=str(words.update_id),
+            kind="message",
+            at=words.at,
+            address=place,
+            text=words.message.text,
+            data={},
+            locale=_known(sender.language_code),
+        )
+        return Said((inbound,))
 
     def _message(self, message: Message, key: str, me: Me, *, edited: bool) -> Event:
         chat, sender = message.chat, message.from_user
@@ -231,7 +249,10 @@ def _optional(value: object, kind: type[T]) -> T | None:
 
 
 def _locale(user: User) -> str | None:
-    code = user.language_code
+    return _known(user.language_code)
+
+
+def _known(code: str | None) -> str | None:
     return code if isinstance(code, str) and _LOCALE.fullmatch(code) else None
 
 

@@ -21,6 +21,15 @@ QUIET = (
 OURS = "parley"
 """The root of our own loggers' names."""
 
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+
 _KEPT = frozenset({"event", "level", "timestamp", "logger", "failure"})
 
 
@@ -36,7 +45,7 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=_Bound,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -57,6 +66,15 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its lines hold whole URLs, and a stream's URL holds a credential; the web layer writes its own.
     logging.getLogger("aiohttp.access").disabled = True
+
+
+class _Bound(structlog.stdlib.BoundLogger):
+    """Looks at the level first: a line that nobody will see costs next to nothing."""
+
+    def _proxy_to_logger(self, method_name: str, event: str | None = None, *event_args: str, **event_kw: Any) -> Any:
+        if not self._logger.isEnabledFor(_LEVELS[method_name]):
+            return None
+        return super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

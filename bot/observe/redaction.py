@@ -33,11 +33,23 @@ _SHAPES = (
 )
 
 
+_PLAIN: set[str] = set()
+"""Short texts that were found to hold nothing: phrases, routes and names, which come again in every line."""
+_PLAIN_LENGTH, _PLAIN_COUNT = 40, 2000
+
+
 def scrub(text: str) -> str:
     """The text with everything shaped like a credential hidden."""
+    if text in _PLAIN:
+        return text
+    found = text
     for shape in _SHAPES:
-        text = shape.sub(HIDDEN, text)
-    return text
+        found = shape.sub(HIDDEN, found)
+    if found == text and len(text) <= _PLAIN_LENGTH:
+        if len(_PLAIN) >= _PLAIN_COUNT:
+            _PLAIN.clear()
+        _PLAIN.add(text)
+    return found
 
 
 def clean(value: Any, depth: int = 0) -> Any:
