@@ -1,8 +1,7 @@
 """The test command's parts, in order, each with its seconds: `python -m tests.all [--fast | --long | --lint]`.
 
 Every part is run, whatever became of those before it, so that one run shows all there is to mend. What a part needs
-from
-outside Python (Chromium, Node's packages) is fetched first where this machine allows it.
+from outside Python (Chromium, Node's packages) is fetched first where this machine allows it.
 """
 
 from __future__ import annotations
@@ -14,14 +13,45 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
+from typing import IO
+
+from tests.plugins.promises import added, missing, table
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 NODE = ROOT / "tests" / "integration" / "directline"
 REQUIRE_ALL = os.environ.get("PARLEY_REQUIRE_ALL") == "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A command to run, under a name."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = ROOT
+
+    def run(self, out: IO[bytes] | None = None) -> tuple[str, float, bool]:
+        """Run it; its name, its seconds, and whether it passed. Its output goes to `out`, else to ours."""
+        began = time.monotonic()
+        # Bytecode is kept whatever this shell says: half of what it takes to collect the tests is compiling them.
+        env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.env}
+        heading = f"\n== {self.name}\n"
+        if out is None:
+            print(heading, end="", flush=True)
+        else:
+            out.write(heading.encode())
+            out.flush()
+        ended = subprocess.run(
+            self.command, cwd=self.cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out and subprocess.STDOUT
+        )
+        return self.name, time.monotonic() - began, ended.returncode == 0
 
 
 @dataclass(slots=True)
@@ -31,40 +61,35 @@ class Run:
     parts: list[tuple[str, float, bool]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
-    def part(self, name: str, *command: str, env: dict[str, str] | None = None, cwd: Path = ROOT) -> bool:
+    def part(self, name: str, *command: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> bool:
         """Run one part; True if it passed."""
-        print(f"\n== {name}", flush=True)
-        began = time.monotonic()
-        ended = subprocess.run(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL)
-        passed = ended.returncode == 0
-        self.parts.append((name, time.monotonic() - began, passed))
-        return passed
+        self.parts.append(Part(name, command, env or {}, cwd).run())
+        return self.parts[-1][2]
 
-    def together(self, *commands: tuple[str, tuple[str, ...], dict[str, str]]) -> None:
-        """Run parts side by side: they wait more than they compute. The first prints as it goes, the others after."""
-        running = []
-        for at, (name, command, env) in enumerate(commands):
-            out = None if at == 0 else tempfile.TemporaryFile()  # noqa: SIM115 (closed below, when it is printed)
-            if out is None:
-                print(f"\n== {name}", flush=True)
-            process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=out, stderr=out
-            )
-            running.append((name, process, out, time.monotonic()))
-        took: dict[str, float] = {}
-        while len(took) < len(running):
-            time.sleep(0.1)
-            for name, process, _, began in running:
-                if name not in took and process.poll() is not None:
-                    took[name] = time.monotonic() - began
-        for name, process, out, _ in running:
-            self.parts.append((name, took[name], process.returncode == 0))
-            if out is not None:
-                print(f"\n== {name}", flush=True)
-                out.seek(0)
-                shutil.copyfileobj(out, sys.stdout.buffer)
-                sys.stdout.flush()
-                out.close()
+    def side_by_side(self, here: Sequence[Part], there: Sequence[Part]) -> None:
+        """Run two rows of parts beside each other, for they wait as much as they compute: each in its order. The first
+        row prints as it goes, the second when both are done."""
+        stopped = Event()
+        with tempfile.TemporaryFile() as out, ThreadPoolExecutor(1) as beside:
+            others = beside.submit(lambda: [part.run(out) for part in there if not stopped.is_set()])
+            try:
+                self.parts += [part.run() for part in here]
+            except KeyboardInterrupt:
+                stopped.set()
+                raise
+            self.parts += others.result()
+            out.seek(0)
+            shutil.copyfileobj(out, sys.stdout.buffer)
+            sys.stdout.flush()
+
+    def promises(self, folder: Path, *, whole: bool) -> None:
+        """The table of promises, as the tests of all rows have shown them; of a whole run each must be."""
+        shown = added(folder)
+        if not whole and not any(one.tests for one in shown.values()):
+            return
+        print("\n" + "\n".join(table(shown)))
+        if whole and missing(shown):
+            self.parts.append((f"not shown: {', '.join(missing(shown))}", 0.0, False))
 
     def summary(self) -> int:
         """The table of parts; the exit code."""
@@ -80,14 +105,13 @@ def tool(name: str) -> str:
     return str(BIN / name)
 
 
-def lint(run: Run) -> bool:
+def lint() -> list[Part]:
     """Style, types, layers."""
-    results = [
-        run.part("ruff", tool("ruff"), "check", "--quiet", "."),
-        run.part("mypy", tool("mypy"), "--no-error-summary"),
-        run.part("import-linter", tool("lint-imports"), "--no-cache"),
+    return [
+        Part("ruff", (tool("ruff"), "check", "--quiet", ".")),
+        Part("mypy", (tool("mypy"), "--no-error-summary")),
+        Part("import-linter", (tool("lint-imports"), "--no-cache")),
     ]
-    return all(results)
 
 
 BROWSERS = {
@@ -131,12 +155,24 @@ def prepare(run: Run) -> bool:
     return True
 
 
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-m")
+QUICK = "not (slow or browser or postgres or node or long)"
+BESIDE = ("tests/attacks", "tests/browser", "tests/chaos", "tests/contract")
+"""What runs after the linters, beside all other tests: so divided, both rows take about as long."""
 
 
-def pytest_of(run: Run, name: str, marks: str) -> bool:
+def pytest(name: str, marks: str, *arguments: str, env: Mapping[str, str] | None = None) -> Part:
     """One run of pytest."""
-    return run.part(name, *PYTEST, marks)
+    return Part(name, (sys.executable, "-m", "pytest", "-q", "-m", marks, *arguments), env or {})
+
+
+def in_two_rows(run: Run, marks: str, *, whole: bool = False) -> None:
+    """The linters and the tests with these marks, in two rows, and the promises that they show."""
+    with tempfile.TemporaryDirectory() as folder:
+        counts = {"PARLEY_PROMISES_TO": folder}
+        rest = pytest("pytest", marks, *(f"--ignore={one}" for one in BESIDE), env=counts)
+        beside = pytest(f"pytest {' '.join(BESIDE)}", marks, *BESIDE, env=counts)
+        run.side_by_side([rest], [*lint(), beside])
+        run.promises(Path(folder), whole=whole)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -149,24 +185,15 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     run = Run()
     if asked.lint:
-        lint(run)
+        run.parts += [part.run() for part in lint()]
     elif asked.long:
-        pytest_of(run, "long tests", "long")
+        run.parts.append(pytest("long tests", "long").run())
     elif asked.fast:
-        lint(run)
-        pytest_of(run, "pytest, fast", "not (slow or browser or postgres or node or long)")
+        in_two_rows(run, QUICK)
+    elif prepare(run):
+        in_two_rows(run, "not long", whole=True)
     else:
-        lint(run)
-        if prepare(run):
-            processes = [folder for folder in ("tests/browser", "tests/chaos") if (ROOT / folder).is_dir()]
-            run.together(
-                (
-                    "pytest",
-                    (*PYTEST, "not long", *(f"--ignore={folder}" for folder in processes)),
-                    {"PARLEY_ALL_PROMISES": "1"},
-                ),
-                ("pytest, browsers and chaos", (*PYTEST, "not long", *processes), {}),
-            )
+        run.parts += [part.run() for part in lint()]
     return run.summary()
 
 

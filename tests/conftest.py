@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("PARLEY_REQUIRE_ALL") == "1"
 KEPT = {
     "PARLEY_REQUIRE_ALL", "PARLEY_SHOTS", "PARLEY_ALL_PROMISES", "PARLEY_TEST_POSTGRES", "PARLEY_CHROMIUM",
-    "PARLEY_FIREFOX", "PARLEY_PYTHON310",
+    "PARLEY_FIREFOX", "PARLEY_PYTHON310", "PARLEY_PROMISES_TO",
 }  # fmt: skip
 
 # A developer's own settings must not reach the tests.

@@ -1,14 +1,18 @@
 """The promises of the product, each with the tests that show it holds; a table of them ends every run.
 
 A test says which promise it shows: `@pytest.mark.promise("never-lost")`, with several names where it shows several.
+Where the tests are run in several rows, each row leaves what it counted in the folder `PARLEY_PROMISES_TO` names, and
+whoever started them adds it up (`added`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import msgspec
 import pytest
 
 PROMISES = {
@@ -46,9 +50,10 @@ class Shown:
 class Promises:
     """Collects which tests show which promise, and how they ended."""
 
-    def __init__(self, whole: bool) -> None:
+    def __init__(self, whole: bool, folder: Path | None = None) -> None:
         self.shown = {name: Shown() for name in PROMISES}
         self.whole = whole
+        self.folder = folder
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -74,26 +79,49 @@ class Promises:
             else:
                 shown.passed += 1
 
-    def missing(self) -> list[str]:
-        """Promises that no passing test has shown."""
-        return [name for name, shown in self.shown.items() if not shown.passed]
-
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """In a run of everything, a promise without a test that passed fails the run."""
-        if self.whole and self.missing() and session.exitstatus == pytest.ExitCode.OK:
+        if self.folder is not None:
+            (self.folder / f"{os.getpid()}.json").write_bytes(msgspec.json.encode(self.shown))
+        if self.whole and missing(self.shown) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The table, where any promise was touched or all should have been."""
-        if not self.whole and not any(shown.tests for shown in self.shown.values()):
+        """The table, where any promise was touched or all should have been, and nobody adds this run to others."""
+        touched = any(shown.tests for shown in self.shown.values())
+        if self.folder is not None or not (self.whole or touched):
             return
         terminalreporter.section("promises")
-        terminalreporter.write_line(f"{'promise':<13} {'tests':>5} {'cases':>5}  result")
-        for name, shown in self.shown.items():
-            cases = shown.passed + shown.failed + shown.skipped
-            terminalreporter.write_line(f"{name:<13} {len(shown.tests):>5} {cases:>5}  {shown.result}")
-            terminalreporter.write_line(f"              {PROMISES[name]}")
+        for line in table(self.shown):
+            terminalreporter.write_line(line)
+
+
+def missing(shown: Mapping[str, Shown]) -> list[str]:
+    """Promises that no passing test has shown."""
+    return [name for name in PROMISES if not shown[name].passed]
+
+
+def added(folder: Path) -> dict[str, Shown]:
+    """What all runs that left their counts in `folder` have shown together."""
+    whole = {name: Shown() for name in PROMISES}
+    for file in sorted(folder.glob("*.json")):
+        for name, shown in msgspec.json.decode(file.read_bytes(), type=dict[str, Shown]).items():
+            whole[name].tests |= shown.tests
+            whole[name].passed += shown.passed
+            whole[name].failed += shown.failed
+            whole[name].skipped += shown.skipped
+    return whole
+
+
+def table(shown: Mapping[str, Shown]) -> list[str]:
+    """Each promise, its tests, their cases, and what came of them."""
+    lines = [f"{'promise':<13} {'tests':>5} {'cases':>5}  result"]
+    for name, text in PROMISES.items():
+        one = shown[name]
+        cases = one.passed + one.failed + one.skipped
+        lines += [f"{name:<13} {len(one.tests):>5} {cases:>5}  {one.result}", f"{'':<13} {text}"]
+    return lines
 
 
 def _names(properties: Iterable[tuple[str, object]]) -> list[str]:
@@ -105,4 +133,5 @@ def _names(properties: Iterable[tuple[str, object]]) -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin collecting."""
-    config.pluginmanager.register(Promises(whole=os.environ.get("PARLEY_ALL_PROMISES") == "1"), "parley-promises")
+    whole, folder = os.environ.get("PARLEY_ALL_PROMISES") == "1", os.environ.get("PARLEY_PROMISES_TO")
+    config.pluginmanager.register(Promises(whole, Path(folder) if folder else None), "parley-promises")

@@ -196,6 +196,7 @@ def test_whatever_happens(steps: list[tuple[str, Any]]) -> None:
 ROAD: list[tuple[str, Any]] = [("say", "open act"), ("say", "mobile"), ("say", "Yes, pay it"), ("time", 60)]
 
 
+@pytest.mark.slow
 @pytest.mark.promise("effects-once")
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEP, max_size=4), st.lists(STEP, max_size=3), st.lists(STEP, max_size=3))

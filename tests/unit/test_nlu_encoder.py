@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from nlu import build, embedded, weights
 from nlu.data import Example, load
 from nlu.encoder import WIDTH
 from nlu.errors import BadModel, NoWeights
+from nlu.lesson import Lesson
 from nlu.minilm import EPSILON, HEADS, LAYERS, graph, prepare
-from nlu.model import Model
+from nlu.model import NEVER, Fit, Model
 from nlu.quantised import by_column, by_row
-from nlu.training import train
+from nlu.training import SLIPS, SOME, Unseen, learn, softmax, train, trust
 from nlu.vectoriser import Floats
 from nlu.vectors import vectors
 
@@ -84,6 +86,44 @@ def test_the_encoder_is_a_block_beside_words_and_letters(tmp_path: Path) -> None
     assert again.ranking("zzz sense zzz") == model.ranking("zzz sense zzz")
     alone = train(EXAMPLES, "without")
     assert (alone.backend, alone.sense) == ("embedded", None)
+
+
+def test_what_words_make_plain_needs_no_encoder(tmp_path: Path) -> None:
+    coder = Fake()
+    lesson = Lesson.of(EXAMPLES, coder)
+    fit = Fit(threshold=0.1, factors=(1.0, 1.0, 1.0), alone=20.0, enough=0.9)
+    learn(lesson, "brief", fit).save(tmp_path / "brief")
+    model = Model.load(tmp_path / "brief", coder)
+    coder.asked.clear()
+    plain = model.reading("please stop the dd")
+    assert (plain.ranking[0][0], coder.asked) == ("leave", [])
+    assert plain.score == plain.ranking[0][1] >= 0.9
+    assert sum(chance for _, chance in plain.ranking) == pytest.approx(1)
+    model.reading("tell me a joke please")
+    assert coder.asked == ["tell me a joke please"], "that something is out of scope, words alone never say"
+    assert model.reading("zzz sense zzz").ranking[0][0] == "bill"
+    assert coder.asked[1:] == ["zzz sense zzz"]
+    always = learn(lesson, "always", replace(fit, enough=NEVER))
+    assert always.brief is None
+
+
+def test_words_alone_are_enough_where_they_seldom_slip() -> None:
+    draw = np.random.default_rng(2)
+    said = [Example(f"text {n}", ("bill", "leave", "oos")[n % 3]) for n in range(900)]
+    lesson = Lesson(tuple(said), (), np.zeros((900, 4), np.float32))
+    meant = np.arange(900) % 3
+    words = draw.normal(0, 0.1, (900, 3))
+    # The first 600 are told apart clearly, the others by a coin.
+    words[np.arange(900), meant] += np.where(np.arange(900) < 600, 4.0, 0.0)
+    held = Unseen((words, words.copy(), words.copy()), np.ones((900, 3)))
+    fit = trust(held, lesson)
+    chance = softmax(fit.alone * words)
+    plain = (chance.max(axis=1) >= fit.enough) & (chance.argmax(axis=1) != 2)
+    slips = (chance.argmax(axis=1) != meant)[plain].mean()
+    assert 0 < slips <= SLIPS
+    assert 400 <= plain.sum() < 420
+    few = Unseen(tuple(table[: SOME - 1] for table in held.margins), held.near[: SOME - 1])
+    assert trust(few, Lesson(tuple(said[: SOME - 1]), (), lesson.vectors)).enough == NEVER
 
 
 def test_a_model_without_its_encoder_says_so(tmp_path: Path) -> None:
@@ -223,6 +263,7 @@ def session_of(w: dict[str, Floats]) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph(w), options, providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.slow
 def test_the_graph_is_the_papers() -> None:
     w = random_weights(words=30, places=16)
     session = session_of(w)
@@ -236,6 +277,7 @@ def test_the_graph_is_the_papers() -> None:
         assert np.linalg.norm(found[0]) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_padding_counts_for_nothing() -> None:
     w = random_weights(words=30, places=16)
     ids = np.array([[3, 7, 1, 20, 0, 0]], dtype=np.int64)
@@ -247,6 +289,7 @@ def test_padding_counts_for_nothing() -> None:
     assert float(padded[0] @ right) > 0.98 > float(seen[0] @ right)
 
 
+@pytest.mark.slow
 def test_the_same_weights_make_the_same_file() -> None:
     w = random_weights(words=30, places=16)
     assert graph(w) == graph(w)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugins.promises import PROMISES, added, missing, table
+
 ROOT = Path(__file__).resolve().parents[2]
 
 ALL = "\n".join(
@@ -24,10 +26,11 @@ ALL = "\n".join(
 )
 
 
-def run(folder: Path, code: str, *, whole: bool) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, code: str, *, whole: bool, to: Path | None = None) -> subprocess.CompletedProcess[str]:
     (folder / "test_one.py").write_text(code)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    promise: shows a promise\n")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PARLEY_ALL_PROMISES": "1" if whole else "0"}
+    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PARLEY_PROMISES_TO": str(to or "")}
     plugins = ["-p", "tests.plugins.promises", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", "-q", *plugins, str(folder)]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
@@ -69,3 +72,21 @@ def test_an_unknown_promise_is_refused(tmp_path: Path) -> None:
     ran = run(tmp_path, "import pytest\n@pytest.mark.promise('moon')\ndef test_it():\n    pass\n", whole=False)
     assert ran.returncode != 0
     assert "moon" in ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
+def test_what_several_runs_show_is_added_up(tmp_path: Path) -> None:
+    first, second, counts = tmp_path / "first", tmp_path / "second", tmp_path / "counts"
+    for folder in (first, second, counts):
+        folder.mkdir()
+    ran = run(first, ALL.replace("*PROMISES", "'human', 'secret'"), whole=False, to=counts)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "holds" not in ran.stdout, "the table is for whoever adds the runs up"
+    assert run(second, ALL.replace("*PROMISES", "'human'"), whole=False, to=counts).returncode == 0
+    shown = added(counts)
+    assert (len(shown["human"].tests), shown["human"].passed, shown["secret"].passed) == (1, 4, 2)
+    assert missing(shown) == [name for name in PROMISES if name not in ("human", "secret")]
+    assert [line.split() for line in table(shown) if line.startswith(("human ", "private "))] == [
+        ["private", "0", "0", "not", "shown"],
+        ["human", "1", "4", "holds"],
+    ]
