@@ -12,7 +12,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -24,6 +23,7 @@ from nlu.chain import Chain
 from nlu.child import Child
 from nlu.errors import ParserGone
 from nlu.front import LOCALE
+from nlu.live import changes
 
 log = logging.getLogger("parley.understanding")
 
@@ -37,10 +37,6 @@ STUCK = 10.0
 """Seconds without an answer, after which the process is taken for dead."""
 PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Seconds before a process that could not be started is tried again: doubled each time."""
-LOOK = 1.0
-"""Seconds between two looks at whether another model is to read."""
-LIVE = "live"
-"""The file in the models' folder that names the model which is to read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -125,13 +121,8 @@ class Apart:
 
     async def run(self) -> None:
         """Watch for another model until `stop`."""
-        seen = self._live()
-        while not self._ending.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), LOOK)
-            if not self._ending.is_set() and (live := self._live()) != seen:
-                seen = live
-                await self._renew()
+        async for _ in changes(Path(self.plan.cache), self._ending):
+            await self._renew()
 
     async def stop(self) -> None:
         """Look for nothing more; messages are still read until `close`."""
@@ -173,12 +164,6 @@ class Apart:
             return
         self._next = child
         self._wake.set()
-
-    def _live(self) -> str:
-        try:
-            return (Path(self.plan.cache) / LIVE).read_text()
-        except OSError:
-            return ""
 
     # The process
 

@@ -68,7 +68,7 @@ def obtain(
         return replace(_fitted(told, folder, progress, beside), encode=coder)
     # Only the trust is put off: what a wording means is learnt from the new examples.
     progress(f"learning {len(told.labels)} intents; believed as far as the model before, until its own trust is fitted")
-    learnt = replace(learn(told, folder.name, before.factors), fit=before, encode=coder)
+    learnt = replace(learn(told, folder.name, before), encode=coder)
     Thread(target=_fitted, args=(told, folder, lambda _: None), daemon=True, name="nlu-trust").start()
     return learnt
 

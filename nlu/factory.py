@@ -18,6 +18,7 @@ from nlu.front import Front
 from nlu.rasa import Client, RasaRecogniser, Watch
 from nlu.rasa.examples import fingerprint
 from nlu.rasa.reading import Entities
+from nlu.rasa.recogniser import Again, Learnt
 from nlu.rasa.watch import OWN
 from nlu.wire import Plan
 
@@ -43,15 +44,16 @@ def build(
     find = EntityFinder(data, today)
     if given is None:
         return Chain(obtain(data, files, cache, progress, encoder), find)
+    again = Again(cache, lambda: learnt(load(files), today))
     if given.backend == "rasa":
-        return asking_rasa(data, find, given.rasa)
+        return asking_rasa(data, today, given.rasa, again=again)
     encoder = encoder or encoder_of(given)
     kept = given.trust == "kept"
     here = Chain(obtain(data, files, cache, progress, encoder, kept=kept), find)
     plan = Plan([str(file.resolve()) for file in files], str(cache.resolve()), str(encoder or ""))
     # A process of its own takes a model whose trust is fitted, which is what was not to be waited for.
     embedded = Apart(here, plan, today) if given.apart and not kept else here
-    return embedded if given.backend == "embedded" else asking_rasa(data, find, given.rasa, embedded)
+    return embedded if given.backend == "embedded" else asking_rasa(data, today, given.rasa, embedded, again)
 
 
 def encoder_of(given: NluSettings) -> Path | None:
@@ -60,16 +62,18 @@ def encoder_of(given: NluSettings) -> Path | None:
 
 
 def asking_rasa(
-    data: NluData, find: EntityFinder, given: RasaSettings, standin: Recogniser | None = None
+    data: NluData,
+    today: Callable[[], date],
+    given: RasaSettings,
+    standin: Recogniser | None = None,
+    again: Again | None = None,
 ) -> RasaRecogniser:
     """A recogniser that asks Rasa, and `standin` whenever Rasa does not answer."""
-    client = Client(given)
-    return RasaRecogniser(
-        front=Front(find, wordings(data.examples)),
-        entities=Entities(data),
-        client=client,
-        watch=Watch(client, f"{OWN}{fingerprint(data)}-", given.look),
-        at_once=given.at_once,
-        labels=frozenset(data.intents),
-        standin=standin,
-    )
+    client, known = Client(given), learnt(data, today)
+    return RasaRecogniser(known, client, Watch(client, known.wanted, given.look), given.at_once, standin, again)
+
+
+def learnt(data: NluData, today: Callable[[], date]) -> Learnt:
+    """What stands before Rasa and behind it, of these examples."""
+    front = Front(EntityFinder(data, today), wordings(data.examples))
+    return Learnt(front, Entities(data), frozenset(data.intents), f"{OWN}{fingerprint(data)}-")

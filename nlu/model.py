@@ -15,20 +15,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlu.errors import BadModel
-from nlu.vectoriser import Block, Floats, Ints, Vectoriser
+from nlu.vectoriser import Block, Floats, Ints, Sparse, Vectoriser
 
 OUT_OF_SCOPE = "oos"
 """The intent under which the data keeps utterances that are nobody's business here."""
 
+NEVER = 2.0
+"""A probability that no reading has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What cross-validation settled: below which score nothing is recognised, how many were right (0 to 1), and how
-    much each machine counts."""
+    """What cross-validation settled: below which score nothing is recognised, how many were right (0 to 1), how much
+    each machine counts, and from which probability words and letters are enough, their machine counting `alone`."""
 
     threshold: float = 0.0
     accuracy: float = 0.0
     factors: tuple[float, ...] = ()
+    alone: float = 0.0
+    enough: float = NEVER
+
+
+NO_FIT = Fit()
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Columns by labels, and a number a label: margins = row @ `weights` + `bias`."""
+
+    weights: Floats
+    bias: Floats
+
+    def margins(self, row: Sparse) -> Floats:
+        """How far on each label's side a row lies."""
+        at, values = row
+        return np.asarray(values @ self.weights[at] + self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +103,13 @@ class Model:
     bias: Floats
     exact: dict[str, str]
     """`nlu.exact.wordings` of the examples"""
-    fit: Fit = Fit()
+    fit: Fit = NO_FIT
     sense: Floats | None = None
     """weights of the encoder's numbers, where the model was trained with one"""
     near: Near | None = None
     encode: Encode | None = None
+    brief: Plane | None = None
+    """words and letters alone, where they are enough for what is plain: most messages then need no encoder"""
 
     @property
     def backend(self) -> str:
@@ -98,23 +121,30 @@ class Model:
 
         `vector` is the encoder's reading, where the caller has it already.
         """
-        at, values = self.vectoriser.row(text)
-        if not self.labels or (not len(at) and self.sense is None):
+        row = self.vectoriser.row(text)
+        if not self.labels or (not len(row[0]) and self.sense is None):
             return Reading((), 0.0)
-        margins = values @ self.weights[at] + self.bias
+        if self.brief is not None:
+            ranking = self._ranked(self.brief.margins(row))
+            if ranking[0][1] >= self.fit.enough and ranking[0][0] != OUT_OF_SCOPE:
+                return Reading(ranking, ranking[0][1])
+        margins = Plane(self.weights, self.bias).margins(row)
         if self.sense is not None:
             if vector is None:
                 if self.encode is None:
                     raise BadModel("It was trained with a sentence encoder and has none.")
                 vector = self.encode([text])[0]
             margins = margins + vector @ self.sense
-        powers = np.exp(margins - margins.max())
-        chances = powers / powers.sum()
-        order = np.argsort(-chances, kind="stable")
-        ranking = tuple((self.labels[i], float(chances[i])) for i in order)
+        ranking = self._ranked(margins)
         # A text unlike every example of what it is taken for is likely to be none of the intents.
-        alike = self.near.cosine(int(order[0]), vector) if self.near is not None and vector is not None else 1.0
-        return Reading(ranking, ranking[0][1] * alike)
+        if self.near is None or vector is None:
+            return Reading(ranking, ranking[0][1])
+        return Reading(ranking, ranking[0][1] * self.near.cosine(self.labels.index(ranking[0][0]), vector))
+
+    def _ranked(self, margins: Floats) -> tuple[tuple[str, float], ...]:
+        powers = np.exp(margins - margins.max())
+        chances = (powers / powers.sum()).tolist()
+        return tuple(sorted(zip(self.labels, chances, strict=True), key=lambda pair: -pair[1]))
 
     def ranking(self, text: str) -> tuple[tuple[str, float], ...]:
         """The labels with their probabilities, best first; empty where nothing can be said."""
@@ -136,6 +166,8 @@ class Model:
             }
             if self.sense is not None:
                 arrays["sense"] = self.sense
+            if self.brief is not None:
+                arrays["brief"], arrays["lean"] = self.brief.weights, self.brief.bias
             if self.near is not None:
                 # Half the digits are enough for a likeness, and half the file.
                 arrays["near"], arrays["starts"] = self.near.vectors.astype(np.float16), self.near.starts
@@ -164,4 +196,5 @@ class Model:
             raise BadModel(f"{folder}: {wrong}") from wrong
         model = cls(folder.name, tuple(saved.labels), vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
         near = Near(a["near"].astype(np.float32), a["starts"]) if "near" in a and "starts" in a else None
-        return replace(model, sense=a.get("sense"), near=near, encode=encode)
+        brief = Plane(a["brief"], a["lean"]) if "brief" in a and "lean" in a else None
+        return replace(model, sense=a.get("sense"), near=near, encode=encode, brief=brief)

@@ -12,7 +12,7 @@ from nlu.data import Example
 from nlu.exact import wordings
 from nlu.lesson import Code, Lesson
 from nlu.machines import FIRST, Machine, Scored, added, machines, settle
-from nlu.model import OUT_OF_SCOPE, Fit, Model, Near
+from nlu.model import NEVER, NO_FIT, OUT_OF_SCOPE, Fit, Model, Near, Plane
 from nlu.vectoriser import Floats, Vectoriser
 
 FOLDS = 5
@@ -21,6 +21,10 @@ FEWER = 3
 MANY = 5000
 MISREAD = 2.0
 """What a misreading costs against what a right reading earns; being asked again costs and earns nothing."""
+SLIPS = 0.01
+"""How many of the readings that words and letters give alone may be wrong, of utterances unseen."""
+SOME = 100
+"""Readings that it takes to know that share."""
 
 Progress = Callable[[str], None]
 
@@ -43,22 +47,24 @@ def taught(lesson: Lesson, name: str, progress: Progress = lambda _: None) -> Mo
     progress(f"checking by {count}-fold cross-validation")
     held = unseen(lesson, count)
     fit = trust(held, lesson)
-    model = replace(learn(lesson, name, fit.factors), fit=fit)
+    model = learn(lesson, name, fit)
     progress(f"{fit.accuracy:.1%} of unseen utterances right; accepted from a score of {fit.threshold:.2f}")
     return model
 
 
-def learn(lesson: Lesson, name: str = "", factors: Sequence[float] = ()) -> Model:
-    """The classifier alone, with the default trust; `factors` as `machines.settle` gives them."""
+def learn(lesson: Lesson, name: str = "", fit: Fit = NO_FIT) -> Model:
+    """The classifier alone, believed as `fit` says."""
     exact = wordings(lesson.examples)
     if len(lesson.labels) < 2:
-        return Model(name, (), Vectoriser.fit([]), np.zeros((0, 0), np.float32), np.zeros(0, np.float32), exact)
+        return Model(name, (), Vectoriser.fit([]), np.zeros((0, 0), np.float32), np.zeros(0, np.float32), exact, fit)
     vectoriser, found = _machines(lesson)
-    whole = added(found, factors or FIRST[len(found)])
+    whole = added(found, fit.factors or FIRST[len(found)])
     assert whole.words is not None
+    briefly = added(found[:1], [fit.alone]) if fit.enough <= 1 and lesson.vectors is not None else None
+    brief = Plane(briefly.words, briefly.bias) if briefly is not None and briefly.words is not None else None
     vectors = None if lesson.vectors is None else lesson.vectors[: len(lesson.examples)]
     near = None if vectors is None else Near.of(vectors, _meant(lesson), lesson.labels)
-    return Model(name, lesson.labels, vectoriser, whole.words, whole.bias, exact, sense=whole.sense, near=near)
+    return Model(name, lesson.labels, vectoriser, whole.words, whole.bias, exact, fit, whole.sense, near, brief=brief)
 
 
 def folds(meant: Sequence[str], count: int = FOLDS, seed: int = 0) -> list[tuple[list[int], list[int]]]:
@@ -119,16 +125,33 @@ def trust(held: Unseen, lesson: Lesson) -> Fit:
     factors = settle(margins, meant)
     chances = softmax(np.asarray(sum(f * table for f, table in zip(factors, margins, strict=True))))
     top = chances.argmax(axis=1)
-    right = top == meant
     outside = np.array([label == OUT_OF_SCOPE for label in lesson.labels])
-    taken = ~outside[top]
-    # Of what would be taken as an intent, a right one earns 1 and a wrong one costs MISREAD.
-    score = (chances.max(axis=1) * held.near[seen][np.arange(len(top)), top])[taken]
-    gain = np.where(right[taken], 1.0, -MISREAD)
+    score = chances.max(axis=1) * held.near[seen][np.arange(len(top)), top]
+    alone, enough = 0.0, NEVER
+    if len(margins) > 1:
+        (alone,) = settle(margins[:1], meant)
+        briefly = softmax(alone * margins[0])
+        first, chance = briefly.argmax(axis=1), briefly.max(axis=1)
+        enough = _enough(chance, first == meant, ~outside[first])
+        plain = (chance >= enough) & ~outside[first]
+        top, score = np.where(plain, first, top), np.where(plain, chance, score)
+    threshold = min(enough, _threshold(score[~outside[top]], (top == meant)[~outside[top]]))
+    return Fit(threshold, float((top == meant).mean()), factors, alone, enough)
+
+
+def _enough(chance: Scored, right: NDArray[np.bool_], inside: NDArray[np.bool_]) -> float:
+    """The least probability from which no more than `SLIPS` of the readings that are an intent were wrong."""
+    order = np.argsort(-chance[inside], kind="stable")
+    wrong = np.cumsum(~right[inside][order])
+    fit = np.flatnonzero(wrong <= SLIPS * np.arange(1, len(order) + 1))
+    return float(chance[inside][order][fit[-1]]) if len(fit) and fit[-1] + 1 >= SOME else NEVER
+
+
+def _threshold(score: Scored, right: NDArray[np.bool_]) -> float:
+    """Of what would be taken as an intent, a right one earns 1 and a wrong one costs `MISREAD`."""
     order = np.argsort(-score)
-    total = np.cumsum(gain[order])
-    threshold = float(score[order][int(total.argmax())]) if taken.any() and total.max() > 0 else 1.0
-    return Fit(threshold, float(right.mean()), factors)
+    total = np.cumsum(np.where(right, 1.0, -MISREAD)[order])
+    return float(score[order][int(total.argmax())]) if len(total) and total.max() > 0 else 1.0
 
 
 def softmax(margins: Scored) -> Scored:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.ports import Recogniser, Tended
 from bot.settings import NluSettings
-from nlu.apart import LIVE
+from nlu import live
 from nlu.chain import Chain
 from nlu.data import Example, NluData, load
 from nlu.embedded import models, obtain
@@ -89,16 +89,13 @@ class Workbench:
 
     def live(self) -> str:
         """The id of the model that reads now, or would at the next start; "" where none was ever trained."""
-        named = self.cache / LIVE
         known = [folder.name for folder in models(self.cache)]
-        said = named.read_text().strip() if named.is_file() else ""
+        said = live.named(self.cache)
         return said if said in known else (known or [""])[-1]
 
     def take_live(self, model: str) -> None:
         """Have a running site read by this model; it looks every second."""
-        draft = self.cache / f".{LIVE}"
-        draft.write_text(model)
-        draft.replace(self.cache / LIVE)
+        live.name(self.cache, model)
 
     @asynccontextmanager
     async def recogniser(

@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bot.model import Control, Parse
+from bot.observe import logger
 from bot.observe.metrics import STOOD_IN
 from bot.ports import Recogniser, Tended
 from nlu import rules
+from nlu.errors import BadExamples
 from nlu.front import LOCALE, RULES, Front, Seen
+from nlu.live import changes
 from nlu.rasa.client import Client
 from nlu.rasa.errors import RasaBusy, RasaDown, RasaGarbled
 from nlu.rasa.reading import Entities, intents
 from nlu.rasa.watch import Watch
 from nlu.text import LONGEST
 
+log = logger("parley.rasa")
+
 RASA = "rasa"
 NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What is known of the examples: `wanted` is how the name of a Rasa model of them begins."""
+
+    front: Front
+    entities: Entities
+    labels: frozenset[str]
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a running site takes up changed examples: `learnt` reads them, once another model is named in `models`."""
+
+    models: Path
+    learnt: Callable[[], Learnt]
 
 
 @dataclass(slots=True)
@@ -28,17 +53,22 @@ class RasaRecogniser:
     Without a stand-in a message that Rasa cannot read has no intent, and backend "none".
     """
 
-    front: Front
-    entities: Entities
+    learnt: Learnt
     client: Client
     watch: Watch
     at_once: int
-    labels: frozenset[str]
     standin: Recogniser | None = None
+    again: Again | None = None
     _places: asyncio.Semaphore = field(init=False)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.at_once)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The intents that it can name."""
+        return self.learnt.labels
 
     def control(self, text: str, locale: str | None = None) -> Control | None:
         """ "human" or "stop" by rule alone."""
@@ -49,7 +79,7 @@ class RasaRecogniser:
         began = time.perf_counter()
         if not self.watch.up and self.standin is not None:
             return await self._instead("RasaDown", self.standin, text, locale)
-        seen = self.front.read(text)
+        seen = self.learnt.front.read(text)
         if seen.intent is not None:
             return self._parse(began, seen, locale)
         try:
@@ -72,7 +102,7 @@ class RasaRecogniser:
         async with self._places:
             answer = await self.client.parse(text)
         intent, ranking = intents(answer)
-        entities = self.entities.merged(text, seen.entities, answer.entities)
+        entities = self.learnt.entities.merged(text, seen.entities, answer.entities)
         self.watch.worked()
         return self._parse(began, Seen(entities, intent, by_rule=False, ranking=ranking), locale)
 
@@ -103,14 +133,28 @@ class RasaRecogniser:
         await self.watch.look()
 
     async def run(self) -> None:
-        """Look after Rasa, and let the stand-in look after itself."""
+        """Look after Rasa and for changed examples, and let the stand-in look after itself."""
+        going = [self.watch.run(), self._relearn()]
         if tended := _tended(self.standin):
-            await asyncio.gather(self.watch.run(), tended.run())
-        else:
-            await self.watch.run()
+            going.append(tended.run())
+        await asyncio.gather(*going)
+
+    async def _relearn(self) -> None:
+        if self.again is None:
+            return
+        async for _ in changes(self.again.models, self._ending):
+            try:
+                self.learnt = await asyncio.to_thread(self.again.learnt)
+            except (BadExamples, OSError) as wrong:
+                log.error("changed examples cannot be read; the old ones stay", reason=str(wrong))
+                continue
+            # A Rasa that was trained on the old ones is not asked about the new.
+            self.watch.wanted = self.learnt.wanted
+            await self.watch.look()
 
     async def stop(self) -> None:
         """Begin nothing more."""
+        self._ending.set()
         await self.watch.stop()
         if tended := _tended(self.standin):
             await tended.stop()

@@ -26,7 +26,8 @@ class Watch:
     """`wanted`: how the name of a model of these examples begins. Another's model is used as it is."""
 
     def __init__(self, client: Client, wanted: str, every: float) -> None:
-        self._client, self._wanted, self._every = client, wanted, every
+        self._client, self._every = client, every
+        self.wanted = wanted
         self._stopping = asyncio.Event()
         self._failures = 0
         self.up = False
@@ -38,7 +39,7 @@ class Watch:
         """Ask once how it is; whether it may be asked."""
         try:
             model = await self._client.model()
-            if model.startswith(OWN) and not model.startswith(self._wanted):
+            if model.startswith(OWN) and not model.startswith(self.wanted):
                 raise RasaUntrained(f"It has {model}.")
             if not self.up or model != self.model:
                 await self._client.parse(GREETING)

@@ -19,10 +19,11 @@ import pytest
 from bot.ports import Tended
 from bot.settings import NluSettings
 from nlu import apart, build, wire
-from nlu.apart import LIVE, QUEUE, Apart
+from nlu.apart import QUEUE, Apart
 from nlu.child import Child
 from nlu.embedded import identity
 from nlu.errors import ParserGone
+from nlu.live import LIVE
 
 WORDS = NluSettings(backend="embedded", encoder="")
 SAID = {
@@ -62,6 +63,7 @@ async def until(true: Callable[[], bool], seconds: float = 30) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_it_reads_as_it_would_here(tmp_path: Path) -> None:
     async with kept_going(put(tmp_path / "nlu.yml")) as made:
         for text in ("show my bill", "cancel the debit", "stop", "2", "", "bill \ud83d for october", "£14.20 for gas"):
@@ -84,6 +86,7 @@ async def test_the_day_is_the_callers(tmp_path: Path) -> None:
         assert [e.value for e in (await made.parse("last month")).entities] == ["2026-12"]
 
 
+@pytest.mark.slow
 @pytest.mark.promise("never-lost")
 @pytest.mark.parametrize("deaths", [0, 1])
 async def test_two_hundred_at_once_are_all_answered(tmp_path: Path, deaths: int) -> None:
@@ -123,6 +126,7 @@ async def test_a_hung_process_is_replaced(tmp_path: Path, monkeypatch: pytest.Mo
         assert (await made.parse("show my bill")).intent == "bill"
 
 
+@pytest.mark.slow
 async def test_a_message_at_the_end_of_a_long_silence_has_its_own_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +141,7 @@ async def test_a_message_at_the_end_of_a_long_silence_has_its_own_time(
     assert slow.started == 1
 
 
+@pytest.mark.slow
 async def test_a_process_that_talks_nonsense_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Other(NONSENSE)
     monkeypatch.setattr(Child, "start", other.start)
@@ -204,6 +209,7 @@ for one in asked():
 """
 
 
+@pytest.mark.slow
 async def test_a_message_that_kills_is_left_unread_and_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

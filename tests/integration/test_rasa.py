@@ -22,15 +22,15 @@ from bot.configuration import load_settings
 from bot.model import Control, Entity, Parse
 from bot.ports import Recogniser
 from bot.settings import HOME, NluSettings, RasaSettings
+from nlu import live
 from nlu.data import load
-from nlu.entities import EntityFinder
-from nlu.factory import asking_rasa, build
+from nlu.factory import asking_rasa, build, learnt
 from nlu.rasa.client import Client, unslashed
 from nlu.rasa.errors import RasaDown, RasaGarbled
 from nlu.rasa.examples import fingerprint
 from nlu.rasa.fake import FakeRasa, Mode
-from nlu.rasa.recogniser import RasaRecogniser
-from nlu.rasa.watch import FAILURES, GREETING
+from nlu.rasa.recogniser import Again, RasaRecogniser
+from nlu.rasa.watch import FAILURES, GREETING, OWN
 from tests.rasa import free_port, served
 
 BRAND = Path(__file__).parents[2] / "brands" / "larkspur" / "nlu" / "nlu.yml"
@@ -55,12 +55,15 @@ class Said:
         return Parse(self.intent, ranking[0][1], ranking, entities, locale or "en-GB", "embedded", "stand-in", 0.1)
 
 
+# Each waits in real time for what a hung or broken server does; the contract tests give the quick look.
+pytestmark = pytest.mark.slow
+
 DATA = load([BRAND])
 
 
 def recogniser(url: str, standin: Recogniser | None = None, **given: object) -> RasaRecogniser:
     settings = RasaSettings.model_validate({"url": url, "timeout": 5.0, "look": 0.05} | given)
-    return asking_rasa(DATA, EntityFinder(DATA, lambda: date(2026, 11, 22)), settings, standin)
+    return asking_rasa(DATA, lambda: date(2026, 11, 22), settings, standin)
 
 
 def impatient(made: RasaRecogniser, seconds: float = 0.25) -> None:
@@ -368,3 +371,33 @@ def test_an_answer_of_another_shape_is_no_reading(body: bytes) -> None:
 
     with pytest.raises(RasaGarbled):
         Client._read(body, Answer)
+
+
+async def test_examples_taken_live_are_read_word_for_word_without_a_restart(tmp_path: Path) -> None:
+    file, models = tmp_path / "nlu.yml", tmp_path / "models"
+    models.mkdir()
+    head = 'version: "3.1"\nnlu:\n- intent: bill\n  examples: |\n    - show my bill\n'
+    file.write_text(head)
+
+    def today() -> date:
+        return date(2026, 11, 22)
+
+    again = Again(models, lambda: learnt(load([file]), today))
+    settings = RasaSettings.model_validate({"timeout": 5.0, "look": 0.05})
+    old = f"{OWN}{fingerprint(load([file]))}-x"
+    async with served(FakeRasa(Said("bill"), model=old)) as url:
+        given = settings.model_copy(update={"url": url})
+        async with tended(asking_rasa(load([file]), today, given, Said("greet"), again)) as made:
+            assert (await made.parse("we moved house")).backend == "rasa"
+            file.write_text("nlu: [broken")
+            live.name(models, "broken")
+            await asyncio.sleep(2.2)
+            assert (await made.parse("show my bill")).intent == "bill", "what was known stays"
+            file.write_text(head + "- intent: move\n  examples: |\n    - we moved house\n")
+            live.name(models, "second")
+            async with asyncio.timeout(10):
+                while "move" not in made.labels:  # noqa: ASYNC110  it is read in a thread
+                    await asyncio.sleep(0.05)
+            await until(made, up=False)
+            assert made.learnt.front.read("we moved house").intent == "move"
+            assert "make rasa" in await made.ready(), "a Rasa of the old examples is asked no more"

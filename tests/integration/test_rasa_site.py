@@ -189,13 +189,12 @@ async def test_killing_the_real_rasa_costs_no_message(tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_the_real_rasa_reads_the_held_out_file_and_takes_no_orders() -> None:
-    from nlu.entities import EntityFinder
     from nlu.evaluate import score
     from nlu.factory import asking_rasa
 
     real = await asyncio.to_thread(rasa.real)
     data = load([BRAND])
-    made = asking_rasa(data, EntityFinder(data, lambda: date(2026, 11, 22)), rasa.settings(real.url))
+    made = asking_rasa(data, lambda: date(2026, 11, 22), rasa.settings(real.url))
     await made.begin()
     try:
         report = await score(made, load([BRAND.with_name("heldout.yml")]).examples)

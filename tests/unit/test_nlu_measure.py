@@ -16,11 +16,11 @@ import app
 from bot.ports import Sql
 from bot.settings import NluSettings
 from bot.store import migrate, open_store
-from nlu.apart import LIVE
 from nlu.data import Example
 from nlu.errors import BadExamples
 from nlu.evaluate import few
 from nlu.labelled import labelled
+from nlu.live import LIVE
 from nlu.picture import RIGHT, WRONG, draw
 from nlu.report import Read, render, report
 from nlu.workbench import Workbench, difference, side_by_side
@@ -56,7 +56,7 @@ def test_csv_and_yaml_are_read_alike(tmp_path: Path) -> None:
     one = labelled([put_csv(tmp_path / "a.csv", rows)])
     other = labelled([put_yaml(tmp_path / "a.yml", SAID)])
     assert [(e.text, e.intent) for e in one] == [(e.text, e.intent) for e in other] == rows
-    twice = labelled([put_csv(tmp_path / "b.csv", [("hi, \"you\"\nthere", "a"), ("hi", "a"), ("hi", "b")])])
+    twice = labelled([put_csv(tmp_path / "b.csv", [('hi, "you"\nthere', "a"), ("hi", "a"), ("hi", "b")])])
     assert [e.text for e in twice] == ['hi, "you"\nthere', "hi", "hi"]
 
 
@@ -110,6 +110,7 @@ def test_the_picture_shows_right_wrong_and_asked(tmp_path: Path) -> None:
     assert len([c for c in shown if c[0] > c[1] + 40]) >= 1, "some red"
 
 
+@pytest.mark.slow
 async def test_few_examples_are_drawn_and_the_rest_is_read() -> None:
     examples = [Example(f"{word} {n}", word) for word in ("bill", "debit", "gas") for n in range(8)]
     found = await few(examples, 3, draws=4)
@@ -132,6 +133,7 @@ def bench(tmp_path: Path, said: dict[str, list[str]] = SAID) -> Workbench:
     return Workbench([file], tmp_path / "cache", NluSettings(encoder=""), lambda _: None)
 
 
+@pytest.mark.slow
 async def test_retraining_shows_the_change_and_goes_live_by_name(tmp_path: Path) -> None:
     held = put_csv(tmp_path / "held.csv", [("i moved house", "move"), ("my bill", "bill"), ("stop my debit", "leave")])
     made = bench(tmp_path)
@@ -147,6 +149,7 @@ async def test_retraining_shows_the_change_and_goes_live_by_name(tmp_path: Path)
     assert (made.live(), (tmp_path / "cache" / LIVE).read_text()) == (second, second)
 
 
+@pytest.mark.slow
 async def test_another_files_labels_are_cross_validated(tmp_path: Path) -> None:
     other = put_csv(tmp_path / "o.csv", [(f"{w} number {n}", w) for w in ("card", "loan") for n in range(10)])
     assert len((await bench(tmp_path).test([other])).runs) == 5
@@ -163,6 +166,7 @@ def brand(tmp_path: Path) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path: Path) -> None:
     config, run = brand(tmp_path), CliRunner()
 
@@ -181,6 +185,7 @@ def test_the_commands(tmp_path: Path) -> None:
     assert (shots["count"], len(shots["runs"])) == (45, 5)
 
 
+@pytest.mark.slow
 def test_review_from_the_database_to_the_examples(tmp_path: Path) -> None:
     config, run = brand(tmp_path), CliRunner()
     row = {"id": "c:1", "text": "wots owing", "ranking": '[["bill",0.4],["leave",0.3]]'}
