@@ -16,6 +16,7 @@ from bot.audit import audit_row
 from bot.errors import Conflict
 from bot.observe import logger
 from bot.ports import Sql
+from bot.sparing import Sparing
 from bot.web import form
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -33,12 +34,13 @@ WHERE issuer = :issuer AND sub = :sub AND revoked_at IS NULL"""
 class Logouts:
     """Takes logout tokens and ends the links they name."""
 
-    __slots__ = ("_ledger", "_log", "_providers")
+    __slots__ = ("_ledger", "_log", "_providers", "_strangers")
 
     def __init__(self, ledger: Ledger, providers: Mapping[str, Provider]) -> None:
         self._ledger = ledger
         self._providers = providers
         self._log = logger("auth.logout")
+        self._strangers = Sparing("link")
 
     def routes(self) -> list[web.RouteDef]:
         """One address for each provider."""
@@ -59,7 +61,8 @@ class Logouts:
         except SignInRefused as refused:
             at = self._ledger.clock.now()
             detail = {"why": refused.why, "provider": provider.settings.id}
-            await self._ledger.store.change([audit_row(what="logout.refused", at=at, detail=detail)])
+            if self._strangers.may():
+                await self._ledger.store.change([audit_row(what="logout.refused", at=at, detail=detail)])
             return _answer(400)
         except (ProviderDown, ProviderMisconfigured) as failed:
             self._log.warning("logout token not checked", provider=provider.settings.id, detail=failed.detail)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot.audit import audit_row
 from bot.ports import Clock, Store
+from bot.sparing import Sparing
 from desk.api.signin import SESSION
 from desk.errors import NotAllowed, SignInFirst
 from desk.staff import Agent, Staff
@@ -28,6 +29,7 @@ class Guard:
 
     def __init__(self, store: Store, clock: Clock, staff: Staff, *, public_url: str) -> None:
         self._store, self._clock, self._staff, self._origin = store, clock, staff, public_url
+        self._strangers = Sparing("desk")
 
     def __call__(self, handler: Guarded, *, lead: bool = False) -> Handler:
         """The handler, for agents; with `lead`, for leads alone."""
@@ -64,6 +66,8 @@ class Guard:
             raise NotAllowed("That did not come from the desk's own page.")
 
     async def _keep(self, request: web.Request, agent: Agent | None, refused: SignInFirst | NotAllowed) -> None:
+        if agent is None and not self._strangers.may():
+            return
         route = request.match_info.route.name or ""
         detail: dict[str, Any] = {"why": refused.code, "route": route, "agent": agent.id if agent else ""}
         row = audit_row(

@@ -15,6 +15,7 @@ from bot.audit import audit_row
 from bot.errors import ParleyError
 from bot.observe import logger
 from bot.ports import Clock, Store
+from bot.sparing import Sparing
 from desk.staff import SignedInStaff, Staff
 
 SESSION = "parley_desk"
@@ -46,6 +47,7 @@ class Entrance:
         self._callback = f"{public_url}/desk/callback"
         self._secure = public_url.startswith("https://")
         self._sealing = Fernet(key)
+        self._strangers = Sparing("desk")
 
     async def login(self, request: web.Request) -> web.Response:
         """Off to the provider."""
@@ -89,7 +91,8 @@ class Entrance:
         return response
 
     async def _refused(self, why: str, message: str) -> web.Response:
-        await self._store.change([audit_row(what="desk.refused", at=self._clock.now(), detail={"why": why})])
+        if self._strangers.may():
+            await self._store.change([audit_row(what="desk.refused", at=self._clock.now(), detail={"why": why})])
         return _page(403, "Not this time", message)
 
 

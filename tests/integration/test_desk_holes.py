@@ -135,3 +135,16 @@ async def test_a_brand_that_hangs_or_breaks_holds_up_nobody_who_waits(
     assert offered[0]["offered_to"] is not None
     hanging.set()
     await world.later(seconds=1)
+
+
+async def test_strangers_do_not_fill_the_audit(desk: Any) -> None:
+    world, agent = desk
+    nobody = await agent()
+    for _ in range(150):
+        assert (await nobody.get("me"))[0] == 401
+    assert 17 < (await world.audited()).count("refused") < 80
+    priya = await agent("priya")
+    before = (await world.audited()).count("refused")
+    for _ in range(5):
+        assert (await priya.post("presence", {"state": "away"}, **{"X-Desk-CSRF": "forged"}))[0] == 403
+    assert (await world.audited()).count("refused") == before + 5
