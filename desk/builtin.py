@@ -30,6 +30,7 @@ class BuiltInDesk:
         row = rows.opened(
             case,
             skill=self.settings.skills.get(case.reason),
+            language=(case.locale or self.settings.languages[0]).replace("_", "-").split("-")[0].lower(),
             urgency=self.settings.urgency.get(case.reason, 0),
             live=live,
             told=self.seen.wait.told(),

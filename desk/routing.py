@@ -6,7 +6,7 @@ Pure functions. `Waits` has no field for channel, tariff, spend, followers or li
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Waits:
     urgency: int
     since: float
     skill: str | None = None
-    language: str = "en"
+    language: str | None = "en"
     offered_to: str | None = None
 
 
@@ -51,7 +51,17 @@ def ordered(waiting: Iterable[Waits], now: float, risk: float) -> list[Waits]:
 
 def fits(waits: Waits, agent: Free) -> bool:
     """Whether this agent can answer: the skill, where one is needed, and the language."""
-    return (waits.skill is None or waits.skill in agent.skills) and waits.language in agent.languages
+    skilled = waits.skill is None or waits.skill in agent.skills
+    return skilled and (waits.language is None or waits.language in agent.languages)
+
+
+def reachable(waits: Waits, agents: Sequence[Free]) -> Waits:
+    """What nobody who is there has would leave somebody waiting for ever: it is asked for no more, the skill before the
+    language."""
+    for wanted in (waits, replace(waits, skill=None), replace(waits, language=None)):
+        if any(one.there and fits(wanted, one) for one in agents):
+            return wanted
+    return replace(waits, skill=None, language=None)
 
 
 def offers(waiting: Iterable[Waits], agents: Sequence[Free], now: float, risk: float) -> list[tuple[str, str]]:

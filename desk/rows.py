@@ -37,7 +37,7 @@ REHANDOFF = 7 * 86400.0
 """A conversation that comes back within so many seconds counts as handed over again."""
 
 
-def opened(case: Case, *, skill: str | None, urgency: int, live: bool, told: str, now: datetime) -> Sql:
+def opened(case: Case, *, skill: str | None, language: str, urgency: int, live: bool, told: str, now: datetime) -> Sql:
     """A conversation joins the queue; one that is there already keeps its place and becomes no less urgent."""
     at = now.timestamp()
     return Sql(
@@ -51,7 +51,7 @@ def opened(case: Case, *, skill: str | None, urgency: int, live: bool, told: str
             "channel": case.channel,
             "reason": case.reason,
             "skill": skill,
-            "language": (case.locale or "en").split("-")[0],
+            "language": language,
             "urgency": urgency,
             "live": int(live),
             "told": told,

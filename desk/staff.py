@@ -20,9 +20,9 @@ Presence = Literal["available", "wrapping_up", "away"]
 
 _UPSERT = (
     "INSERT INTO desk_agent (id, issuer, sub, name, role, presence, skills, languages, capacity, seen_at, created_at)"
-    " VALUES (:id, :issuer, :sub, :name, :role, 'available', :skills, '[\"en\"]', :capacity, :at, :at)"
+    " VALUES (:id, :issuer, :sub, :name, :role, 'available', :skills, :languages, :capacity, :at, :at)"
     " ON CONFLICT (issuer, sub) DO UPDATE SET name = excluded.name, role = excluded.role, skills = excluded.skills,"
-    " capacity = excluded.capacity, presence = 'available', seen_at = excluded.seen_at"
+    " languages = excluded.languages, capacity = excluded.capacity, presence = 'available', seen_at = excluded.seen_at"
 )
 _BEGIN = (
     "INSERT INTO desk_session (id_hash, agent, created_at, expires_at)"
@@ -106,7 +106,8 @@ class Staff:
         return "agent" if login.agent_role in roles else None
 
     async def begin(self, who: SignedInStaff, role: Role) -> str:
-        """Begin a session; returns its cookie's value. Their skills are the roles that name one."""
+        """Begin a session; returns its cookie's value. Their skills and further languages are the roles that name
+        one."""
         cookie, now = token_urlsafe(32), self._clock.now()
         id = sha256(f"{who.issuer}\n{who.sub}".encode()).hexdigest()[:20]
         known = set(self._settings.skills.values())
@@ -117,6 +118,7 @@ class Staff:
             "name": who.name or who.sub,
             "role": role,
             "skills": msgspec.json.encode(sorted(known & set(who.roles))).decode(),
+            "languages": msgspec.json.encode(self._languages(who.roles)).decode(),
             "capacity": self._settings.capacity,
             "at": now.timestamp(),
         }
@@ -125,6 +127,11 @@ class Staff:
         entered = audit_row(what="desk.signed_in", at=now, subject=id, detail={"role": role})
         await self._store.change([Sql(_UPSERT, values), Sql(_BEGIN, session, rows=1), entered])
         return cookie
+
+    def _languages(self, roles: tuple[str, ...]) -> list[str]:
+        """The first is everybody's, the others are theirs whose roles name them."""
+        first, *others = self._settings.languages
+        return [first, *(one for one in others if one in roles)]
 
     async def of(self, cookie: str) -> Agent | None:
         """Whose session this is, while it lasts."""

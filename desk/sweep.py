@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +17,7 @@ from desk.acts import Acts
 from desk.board import Board, read_board, waits_of
 from desk.builtin import BuiltInDesk
 from desk.presence import Wait, look
-from desk.routing import Free, offers
+from desk.routing import Free, offers, reachable
 from desk.staff import Agent, Staff
 
 _LAST = (
@@ -99,10 +98,8 @@ class Sweep:
         # What was offered to one in vain is everybody's now.
         tried = {row["id"] for row in board.items if row["offered_at"] and not row["offered_to"]}
         waiting = [one for one in waiting if one.item not in tried]
-        # A skill that nobody who is there has would leave somebody waiting for ever: then everybody is asked.
-        has = frozenset().union(*(one.skills for one in free if one.there))
-        reachable = [one if one.skill is None or one.skill in has else replace(one, skill=None) for one in waiting]
-        for item, agent in offers(reachable, free, now.timestamp(), self._settings.risk):
+        wanted = [reachable(one, free) for one in waiting]
+        for item, agent in offers(wanted, free, now.timestamp(), self._settings.risk):
             await self._try([Sql(_OFFER, {"id": item, "agent": agent, "at": now.timestamp()}, rows=1)])
 
     async def _waiting(self, row: Mapping[str, Any], board: Board, now: datetime) -> None:

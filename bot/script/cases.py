@@ -50,7 +50,8 @@ def open_for(scope: Scope, cause: str, *, about: Any, op: str, summary: str) -> 
         summary=summary,
         about=plain,
         channel=scope.claim.address.channel,
-        locale=scope.locale,
+        # The customer's own language, and not the nearest that we have texts in.
+        locale=scope.claim.locale or scope.claim.inbound.locale or scope.locale,
     )
     values = {
         "id": id,

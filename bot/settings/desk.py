@@ -9,6 +9,9 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from bot.settings.kinds import Factory, Seconds, Section, Shift
 
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+"""A language's subtag (BCP 47), without a region."""
+
 
 class DeskHours(Section):
     """When somebody answers: by day, one or more shifts as "08:00-12:30"; an empty list is a day off."""
@@ -54,6 +57,7 @@ class DeskSettings(Section):
     bank_holidays: Literal["", "england"] = ""
     closed: tuple[date, ...] = ()
     skills: dict[str, str] = {}
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en",)
     urgency: dict[str, Annotated[int, Field(ge=0, le=3)]] = {
         "danger": 3,
         "bereavement": 2,

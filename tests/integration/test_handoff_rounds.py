@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bot.model import Inbound
 from bot.observe.metrics import REGISTRY
+from bot.settings import DeskSettings
 from tests.worlds.desk import Agents, DeskWorld, browser, serving
 
 
@@ -48,6 +50,35 @@ async def test_it_is_offered_to_one_who_fits_then_to_all(desk: Any) -> None:
     # Nobody who is there has the skill: whoever is there is asked.
     waiting = {one["reason"]: one["offered_to"] for one in (await tom.get("queue"))[1]["waiting"]}
     assert waiting["cannot_pay"]["name"] == "Tom Reed"
+
+
+async def test_whoever_writes_in_another_language_is_offered_to_those_who_speak_it() -> None:
+    world = DeskWorld(settings=DeskSettings(languages=("en", "cy")))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(world.close)
+        server = await stack.enter_async_context(serving(world))
+        nia = await stack.enter_async_context(browser(server, world, "nia"))
+        tom = await stack.enter_async_context(browser(server, world, "tom"))
+        assert (await nia.get("me"))[1]["agent"]["languages"] == ["en", "cy"], "French is not answered here"
+        assert (await tom.get("me"))[1]["agent"]["languages"] == ["en"]
+
+        async def asks(user: str, locale: str) -> Any:
+            at = world.clock.now()
+            written = Inbound(f"asks-{user}", "message", at, world.address(user), text="human", locale=locale)
+            await world.store.accept(written, "human")
+            await world.settle()
+            await world.later(seconds=1)
+            waiting = (await tom.get("queue"))[1]["waiting"]
+            case = await world.case(user)
+            return next(one for one in waiting if one["case"] == case)
+
+        await asks("ben", "en-GB")
+        welsh = await asks("gwen", "cy-GB")
+        assert (welsh["language"], welsh["offered_to"]["name"]) == ("cy", "Nia Rees")
+        await nia.post("presence", {"state": "away"})
+        await world.later(seconds=1)
+        # Nobody there speaks it: everybody is asked rather than nobody.
+        assert (await asks("owain", "cy-GB"))["offered_to"]["name"] == "Tom Reed"
 
 
 async def test_what_is_passed_on_by_name_waits_for_that_colleague_while_they_wrap_up(desk: Any) -> None:

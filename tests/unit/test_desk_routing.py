@@ -10,7 +10,7 @@ import pytest
 
 from bot.settings import DeskSettings
 from desk.board import Board, Queue, waits_of
-from desk.routing import Free, Waits, fits, offers, ordered
+from desk.routing import Free, Waits, fits, offers, ordered, reachable
 from desk.staff import Agent
 from tests.worlds.demo import SetClock
 
@@ -110,6 +110,22 @@ def free(agent: str = "a", **other: Any) -> Free:
 )
 def test_skill_and_language(waits: Waits, agent: Free, fitting: bool) -> None:
     assert fits(waits, agent) is fitting
+
+
+@pytest.mark.parametrize(
+    ("agents", "left"),
+    [
+        ([free(languages=frozenset({"en", "cy"}))], ("care", "cy")),
+        ([free()], ("care", None)),
+        ([free(skills=frozenset(), languages=frozenset({"cy"})), free("b")], (None, "cy")),
+        ([free(skills=frozenset())], (None, None)),
+        ([free(languages=frozenset({"cy"}), there=False), free("b")], ("care", None)),
+        ([], (None, None)),
+    ],
+)
+def test_nobody_waits_for_what_nobody_there_has(agents: list[Free], left: tuple[str | None, str | None]) -> None:
+    wanted = reachable(Waits("i", 0, 0, skill="care", language="cy"), agents)
+    assert (wanted.skill, wanted.language) == left
 
 
 def test_nobody_is_given_more_than_they_can_hold() -> None:

@@ -31,6 +31,7 @@ PEOPLE = {
     "priya": SignedInStaff("https://staff.example", "priya", "Priya Shah", ("agent", "billing", "care")),
     "tom": SignedInStaff("https://staff.example", "tom", "Tom Reed", ("agent",)),
     "amara": SignedInStaff("https://staff.example", "amara", "Amara Cole", ("lead", "billing", "care")),
+    "nia": SignedInStaff("https://staff.example", "nia", "Nia Rees", ("agent", "cy", "fr")),
     "lee": SignedInStaff("https://staff.example", "lee", "Lee Park", ("warehouse",)),
 }
 ORIGIN = "http://chat.example"
@@ -122,13 +123,17 @@ class Agents:
 class DeskWorld(DemoWorld):
     """The demo world with the built-in desk."""
 
-    def __init__(self, given: list[str] | None = None, store: Store | None = None) -> None:
+    def __init__(
+        self, given: list[str] | None = None, store: Store | None = None, settings: DeskSettings | None = None
+    ) -> None:
         super().__init__([*(given or []), "desk open"])
         self.spare = self.store if store is not None else None
         if store is not None:
             self.store = store
             self.login = ScriptedLogin(store, self.clock, "larkspur")
         assert isinstance(self.handoff, BuiltInDesk)
+        if settings is not None:
+            self.handoff.settings = settings
         self.acts = FakeActs()
         self.drain = Drain()
         self.site = DeskSite(
