@@ -57,13 +57,19 @@ class Intake:
     async def take_files(self, grant: Grant, posted: Posted, files: list[Sent], keeper: FileKeeper) -> int:
         """Keep the files and accept them, after the text that came with them; returns the last one's place."""
         key = self._key(grant, posted)
+        names = [f"{key}:file{number}" for number in range(len(files))]
+        # Kept before anything is accepted, so that what is refused for a file was not heard in part; and kept once.
+        found = [await self._at(grant.conversation, name) for name in names]
+        refs = [
+            await keeper.keep(grant.conversation, file.name, file.type, file.body) if at is None else ""
+            for file, at in zip(files, found, strict=True)
+        ]
         if posted.text or posted.nonce is not None:
             await self.take(grant, posted)
         pos = 0
-        for number, file in enumerate(files):
-            ref = await keeper.keep(grant.conversation, file.name, file.type, file.body)
+        for name, file, at, ref in zip(names, files, found, refs, strict=True):
             data = {"name": file.name, "type": file.type, "size": len(file.body), "ref": ref}
-            pos = await self._accept(grant, Posted(locale=posted.locale), f"{key}:file{number}", "file", data, None)
+            pos = at or await self._accept(grant, Posted(locale=posted.locale), name, "file", data, None)
         return pos
 
     def _key(self, grant: Grant, posted: Posted) -> str:
@@ -93,9 +99,13 @@ class Intake:
         return accepted.pos if accepted.fresh else await self._place(accepted, key)
 
     async def _place(self, accepted: Accepted, key: str) -> int:
+        return await self._at(accepted.conversation, key) or accepted.pos
+
+    async def _at(self, conversation: str, key: str) -> int | None:
+        """Where a key's entry stands in the log; None where it does not."""
         found = await self._store.query(
             "SELECT pos FROM entry WHERE conversation = :conversation AND ref = :key AND side = 'customer'",
-            conversation=accepted.conversation,
+            conversation=conversation,
             key=key,
         )
-        return int(found[0]["pos"]) if found else accepted.pos
+        return int(found[0]["pos"]) if found else None

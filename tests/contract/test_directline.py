@@ -21,6 +21,7 @@ from bot.observe import configure
 from bot.observe.metrics import REGISTRY
 from bot.ports import Sql, Store
 from bot.store.sqlite import open_sqlite
+from bot.web import BadBody
 from tests.contract.chat_site import (
     PARTNER,
     SITE_SECRET,
@@ -832,7 +833,7 @@ async def test_an_upload_is_kept_then_accepted_with_its_text_first(sites: Openin
     text, file = await store.entries(opened["conversationId"])
     assert (text.kind, text.body["text"], file.kind) == ("message", "the meter", "file")
     assert file.body["data"] == {"name": "meter.jpg", "type": "image/jpeg", "size": 200, "ref": "kept-1"}
-    assert keeper.kept[0] == (opened["conversationId"], "meter.jpg", "image/jpeg", b"\xff\xd8" * 100)
+    assert keeper.kept == [(opened["conversationId"], "meter.jpg", "image/jpeg", b"\xff\xd8" * 100)]
     echo = (await site.read(opened))[0][1]
     assert echo["attachments"] == [{"contentType": "image/jpeg", "name": "meter.jpg", "size": 200}]
     big = await site.call("POST", path, opened["token"], data=upload(("b", "text/plain", b"x" * 60_000)))
@@ -841,6 +842,20 @@ async def test_an_upload_is_kept_then_accepted_with_its_text_first(sites: Openin
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
         assert (await site.call("POST", path, opened["token"], data=broken, headers=headers))[0] == 400
     assert (await site.call("POST", path, opened["token"], data=upload(activity=activity)))[0] == 400
+
+
+async def test_what_is_refused_for_its_file_was_not_heard_in_part(sites: Opening, store: Store) -> None:
+    class Picky(Keeper):
+        async def keep(self, conversation: str, name: str, type_: str, body: bytes) -> str:
+            raise BadBody("Pictures, PDF and plain text can be sent.")
+
+    site = await sites(keeper=Picky(), upload=50_000)
+    opened = await site.session()
+    activity = {"type": "message", "text": "the meter", "channelData": {"clientActivityID": "c-1"}}
+    form = upload(("tool.exe", "application/pdf", b"MZ"), activity=activity)
+    path = f"/conversations/{opened['conversationId']}/upload"
+    assert (await site.call("POST", path, opened["token"], data=form))[0] == 400
+    assert list(await store.entries(opened["conversationId"])) == []
 
 
 class Breaking(Failing):
