@@ -58,6 +58,8 @@ dialog-pay-bill = paying a bill
     .offer = Pay my bill
 dialog-danger = an emergency
     .offer = It's an emergency
+dialog-leave-network = leaving, or keeping your number
+    .offer = Leave or switch
 
 
 ## Hello, thanks, goodbye, help
@@ -87,6 +89,14 @@ link-account-done = Ask me about your bill, your balance or your Direct Debits.
 online-account-how =
     I need you to sign in before I can look at an account here, and that takes an online account.
     To get one, call { $brand-phone } ({ $brand-hours }). They check who you are and set it up with you.
+
+
+## Leaving for another network. The numbers are the same on every network in the United Kingdom.
+
+leave-network-how =
+    Your phone can do that itself, free, by a text; I can't do it for you here.
+    To keep your number, text PAC to 65075. To leave without it, text STAC to 75075. The code comes within a minute, with what leaving costs, and lasts 30 days: give it to your new network.
+    To hear only what leaving would cost, text INFO to 85075. For home broadband, or anything else, I can get you a person.
 
 
 ## What is left for a person who is not there yet. The host says what becomes of it.
