@@ -49,7 +49,7 @@ FROZEN = LONGEST_LEASE + 1.0
 FEW = 3
 """Answers between two blows, at least."""
 LONG = 20.0
-"""Seconds after which a blow falls although nobody was answered."""
+"""Seconds with a worker there after which a blow falls although nobody was answered."""
 SETTLING = 150.0
 """Seconds at most until nothing is left to do, once the last customer has gone."""
 
@@ -147,10 +147,14 @@ class Run:
 
     async def _progress(self) -> None:
         """Let the site answer a few customers between two blows: one that is only ever starting proves nothing."""
-        wanted = self._answers() + FEW
-        until = time.monotonic() + LONG
-        for _ in iter(lambda: self._answers() >= wanted or time.monotonic() > until, True):
+        wanted, blown = self._answers() + FEW, time.monotonic()
+        for _ in iter(lambda: self._answers() >= wanted or self._idle(blown), True):
             await asyncio.sleep(0.02)
+
+    def _idle(self, blown: float) -> bool:
+        """Whether a worker has been there for long since the last blow: then there may be nobody to answer."""
+        there = [max(since, blown) for pid, since in self.site.ready.items() if pid not in self.frozen]
+        return bool(there) and time.monotonic() - min(there) > LONG
 
     def _answers(self) -> int:
         return sum(len(diary.shown) for diary in self.diaries)
