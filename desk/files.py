@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from secrets import token_hex
@@ -22,6 +23,8 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "application/pdf"),
 )
 """How the types we take begin; WebP and plain text are looked at below."""
+FETCHED, LOOK = 10.0, 0.5
+"""Seconds that an agent's page waits for a file on its way to us, and between two looks."""
 
 _KEEP = (
     "INSERT INTO desk_file (id, item, conversation, person, agent, name, type, size, body, at)"
@@ -37,8 +40,8 @@ _BODY = (
     " AND f.conversation = (SELECT i.conversation FROM desk_item i WHERE i.id = :item)))"
 )
 _SENT = (
-    "SELECT k.name, k.type, k.body FROM kept_file k JOIN desk_item i ON i.id = :item"
-    " WHERE k.id = :id AND k.state = 'kept' AND (k.conversation = i.conversation OR k.person = i.person)"
+    "SELECT k.name, k.type, k.body, k.state FROM kept_file k JOIN desk_item i ON i.id = :item"
+    " WHERE k.id = :id AND (k.conversation = i.conversation OR k.person = i.person)"
 )
 _ANY = "SELECT body FROM desk_file WHERE id = :id"
 
@@ -126,7 +129,7 @@ class Files:
 
     async def show(self, id: str, case: str) -> web.Response:
         """Its bytes, or those of one that the customer sent, to an agent who may see the case. Raises `NotFound`."""
-        rows = await self._store.query(_BODY, id=id, item=case) or await self._store.query(_SENT, id=id, item=case)
+        rows = await self._store.query(_BODY, id=id, item=case) or await self._sent(id, case)
         if not rows:
             raise NotFound
         headers = {
@@ -135,6 +138,15 @@ class Files:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         }
         return web.Response(body=rows[0]["body"], content_type=rows[0]["type"], headers=headers)
+
+    async def _sent(self, id: str, case: str) -> list[dict[str, Any]]:
+        """What the customer sent. While it is still fetched from their platform, whoever opens it waits a little."""
+        for _ in range(int(FETCHED / LOOK)):
+            rows = await self._store.query(_SENT, id=id, item=case)
+            if not rows or rows[0]["state"] != "wanted":
+                break
+            await asyncio.sleep(LOOK)
+        return [row for row in rows if row["state"] == "kept"]
 
     async def open(self, ref: str) -> bytes:
         """The bytes behind "desk:…", for the customer whose chat it was sent to. Raises `NotFound`."""

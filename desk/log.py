@@ -69,7 +69,29 @@ async def drawn(store: Store, rows: Sequence[Mapping[str, Any]], me: str, case: 
     for id, seqs in spans.items():
         for out in await store.query(_ROWS, id=id, first=min(seqs), last=max(seqs)):
             outs[id, f"{out['seq']}.{out['n']}"] = out
-    return [line(row, outs.get((row["conversation"], row["ref"])), me, case) for row in rows]
+    lines = [line(row, outs.get((row["conversation"], row["ref"])), me, case) for row in rows]
+    return await _as_kept(store, lines)
+
+
+async def _as_kept(store: Store, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Files that customers sent are what was found in them, not what their platform or sender said they are."""
+    sent = {f"k{at}": one["file"] for at, one in enumerate(lines) if one["kind"] == "file" and one["file"]}
+    if not sent:
+        return lines
+    found = await store.query(
+        f"SELECT id, state, type, size FROM kept_file WHERE id IN ({', '.join(f':{name}' for name in sent)})",
+        **{name: file["id"] for name, file in sent.items()},
+    )
+    kept = {row["id"]: row for row in found}
+    for file in sent.values():
+        row = kept.get(file["id"])
+        if row is not None:
+            file["state"] = row["state"]
+            if row["state"] == "kept":
+                file.update(type=row["type"], size=row["size"])
+            elif row["state"] == "refused":
+                file["url"] = ""
+    return lines
 
 
 def _seq(row: Mapping[str, Any]) -> int | None:
@@ -124,6 +146,7 @@ def _file(row: Mapping[str, Any], body: Mapping[str, Any], case: str) -> dict[st
         "type": str(given.get("type", "")),
         "size": int(given.get("size", 0) or 0),
         "url": url,
+        "state": "kept",
     }
 
 

@@ -86,6 +86,10 @@ class MessengerChannel:
         await self._pause.end(held)
         return sent
 
+    async def types(self, address: Address) -> None:
+        """Show that a person types (`sender_action`), until their message or for 20 seconds."""
+        await self._graph.send({"recipient": {"id": address.user}, "sender_action": "typing_on"})
+
     def _kind(self, held: OutboxClaim) -> Mapping[str, str]:
         """The messaging type. A tag stands only on what a person wrote, and only once the free window has closed."""
         window = self.window(held.last_inbound_at, self._clock.now())

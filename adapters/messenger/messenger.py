@@ -6,6 +6,7 @@ import hmac
 
 from aiohttp import web
 
+from adapters.atwork import AtWork
 from adapters.bodies import json_object
 from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
@@ -66,7 +67,7 @@ class Messenger:
     ) -> None:
         self._settings = settings
         self.graph = Graph(settings)
-        self._typing = Typing(self.graph, settings.typing_after)
+        self._typing = Typing(self.graph, settings.typing_after, AtWork(store))
         self._asks = PublicAsks(store, clock, settings.connection)
         self._comments = Comments(self.graph, settings)
         self._closures = Closures(store, clock, settings.connection, settings.words.closure)

@@ -52,6 +52,10 @@ class TelegramChannel:
             await asyncio.sleep(wait)
             wait = (await self._pace.take(connection)).wait
 
+    async def types(self, address: Address) -> None:
+        """Show for five seconds that a person types (sendChatAction)."""
+        await self._client.typing(int(address.user), int(address.thread) if address.thread else None)
+
     async def find(self, held: OutboxClaim) -> str | None:
         """Never asked: the Bot API cannot tell what was sent."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from adapters.atwork import AtWork
 from adapters.telegram.client import Client
 from bot.errors import ParleyError
 from bot.model import Address
@@ -16,8 +17,8 @@ _TIMES = 4
 class Typing:
     """One task a chat that waits for an answer. Best effort: a failure only means that nothing is shown."""
 
-    def __init__(self, client: Client, after: float) -> None:
-        self._client, self._after = client, after
+    def __init__(self, client: Client, after: float, at_work: AtWork) -> None:
+        self._client, self._after, self._at_work = client, after, at_work
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def begin(self, address: Address) -> None:
@@ -38,6 +39,8 @@ class Typing:
         await asyncio.sleep(self._after)
         try:
             for _ in range(_TIMES):
+                if not await self._at_work(address):
+                    return
                 await self._client.typing(int(address.user), int(address.thread) if address.thread else None)
                 await asyncio.sleep(_AGAIN)
         except ParleyError:

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from telegram.helpers import create_deep_linked_url
 
+from adapters.atwork import AtWork
 from adapters.closures import Closures
 from adapters.deadletters import DeadLetters
 from adapters.files import KeptFiles
@@ -60,7 +61,7 @@ class Telegram:
         self._settings = settings
         self._secret = settings.secret.encode()
         self.client = Client(settings)
-        self._typing = Typing(self.client, settings.typing_after)
+        self._typing = Typing(self.client, settings.typing_after, AtWork(store))
         self._asks = PublicAsks(store, clock, settings.connection)
         self._closures = Closures(store, clock, settings.connection, settings.words.closure)
         self._files = KeptFiles(store, clock, settings.connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.ports.channel import Capabilities, Channel
+from bot.ports.channel import Capabilities, Channel, ShowsTyping
 from bot.ports.clock import Clock
 from bot.ports.handoff import Case, Handoff, Opened
 from bot.ports.identity import Begun, Identity, Login, Redactor
@@ -25,6 +25,7 @@ __all__ = [
     "OutboxClaim",
     "Recogniser",
     "Redactor",
+    "ShowsTyping",
     "Sql",
     "Store",
     "Tended",

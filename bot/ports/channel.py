@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from bot.model import Window
+from bot.model import Address, Window
 from bot.ports.work import OutboxClaim
 
 
@@ -41,4 +41,13 @@ class Channel(Protocol):
 
     async def find(self, held: OutboxClaim) -> str | None:
         """After an uncertain send: the platform's id if it did go through, None if it is sure that it did not."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A channel where the customer can see that a person writes."""
+
+    async def types(self, address: Address) -> None:
+        """Show it for the seconds that the platform shows it. Raises the channel's send errors."""
         ...

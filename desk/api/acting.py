@@ -21,6 +21,7 @@ from desk.files import Files
 from desk.log import note_line
 from desk.staff import Agent, Staff
 from desk.times import iso
+from desk.writing import Typing
 
 NOTHING = 204
 
@@ -39,7 +40,9 @@ class Acting:
         files: Files,
         reading: Reading,
         csat: bool,
+        typing: Typing,
     ) -> None:
+        self._typing = typing
         self._store, self._clock, self._staff, self._desk = store, clock, staff, desk
         self._acts, self._files, self._reading, self._csat = acts, files, reading, csat
 
@@ -59,6 +62,8 @@ class Acting:
         given = await body(request, shapes.Viewing)
         await self._desk.item(_case(request), me, looks=True)
         await self._desk.view(_case(request), me, typing=given.typing)
+        if given.typing:
+            await self._typing.show(_case(request), me)
         return web.Response(status=NOTHING)
 
     async def seen(self, request: web.Request, me: Agent) -> web.Response:

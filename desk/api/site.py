@@ -30,6 +30,7 @@ from desk.errors import SignInFirst
 from desk.files import Files
 from desk.staff import Agent, Staff
 from desk.sweep import Sweep
+from desk.writing import Typing
 
 LOOK = 1.0
 """Seconds between the desk's own rounds."""
@@ -76,7 +77,7 @@ class DeskSite:
         )  # fmt: skip
         self._acting = Acting(
             store=store, clock=clock, staff=self.staff, desk=self.desk, acts=self.acts, files=self.files,
-            reading=self._reading, csat=settings.csat,
+            reading=self._reading, csat=settings.csat, typing=Typing(store, clock, channels),
         )  # fmt: skip
         self._replies = Replies(store, clock)
         self.live = Live(store=store, clock=clock, staff=self.staff, desk=self.desk, reading=self._reading, drain=drain)

@@ -135,7 +135,8 @@ function speaker({ t }, row) {
   return t(row.who === "bot" ? "bot" : "customer");
 }
 
-function file({ t, config: { locale } }, { name, type, size, url }) {
+function file({ t, config: { locale } }, { name, type, size, url, state }) {
+  if (state === "refused") return html`<p class="fine">${icon("warning")} ${name}: ${t("refused_file")}</p>`;
   const picture = url && /^image\/(png|jpeg|gif|webp)$/.test(type);
   return html`${picture ? html`<img class="card-image" src=${url} alt="" loading="lazy">` : nothing}
     ${attachment({ contentType: type, contentUrl: url ?? "", name, size }, { t, locale }) === nothing

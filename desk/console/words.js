@@ -94,6 +94,7 @@ const ENGLISH = {
   choicesShown: "Answers offered",
   linkShown: "Button: {label}",
   download: "Download",
+  refused_file: "This file could not be kept: it was too large, of a kind that is not taken, or no longer there.",
   gone_file: "This file is no longer there.",
   expiredLink: "This link has ended",
   newTab: "opens in a new tab",

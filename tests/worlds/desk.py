@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 
 from bot.errors import DomainError, SendTemporary
 from bot.model import Address, Inbound, Outbound
-from bot.ports import Store
+from bot.ports import Channel, Store
 from bot.settings import DeskSettings
 from bot.testing.login import ScriptedLogin
 from bot.testing.player import CHANNEL
@@ -135,6 +135,7 @@ class DeskWorld(DemoWorld):
         if settings is not None:
             self.handoff.settings = settings
         self.acts = FakeActs()
+        self.channels: dict[str, Channel] = {}
         self.drain = Drain()
         self.site = DeskSite(
             self.handoff,
@@ -142,7 +143,7 @@ class DeskWorld(DemoWorld):
             clock=self.clock,
             identity=self.login,
             recogniser=recogniser(),
-            channels={},
+            channels=self.channels,
             dialogs=all_dialogs(),
             texts=self._texts,
             provider=Provider(),
