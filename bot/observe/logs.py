@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, TextIO
 
 import msgspec
@@ -43,16 +45,16 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
         _failure,
         _redact,
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=_Bound,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
     render: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=False) if pretty else structlog.processors.JSONRenderer(serializer=_json)
     )
     handler = logging.StreamHandler(stream or sys.stderr)
+    structlog.configure(
+        processors=[*shared, render],
+        wrapper_class=_Bound,
+        logger_factory=partial(_Line, handler),
+        cache_logger_on_first_use=False,
+    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_first_line, _our_fields, *shared],
@@ -66,6 +68,27 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
         logging.getLogger(name).setLevel(logging.WARNING)
     # Its lines hold whole URLs, and a stream's URL holds a credential; the web layer writes its own.
     logging.getLogger("aiohttp.access").disabled = True
+
+
+class _Line:
+    """Where our own lines end: at the handler of all logs, without a record of the standard library for each."""
+
+    def __init__(self, handler: logging.StreamHandler[TextIO], name: str | None = None) -> None:
+        self._handler, self._level = handler, logging.getLogger(name)
+        self.name = self._level.name
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Whether lines of this level are wanted."""
+        return self._level.isEnabledFor(level)
+
+    def write(self, line: str) -> None:
+        """Write one line, whole."""
+        handler = self._handler
+        with handler.lock or nullcontext():
+            handler.stream.write(f"{line}\n")
+            handler.flush()
+
+    debug = info = warning = error = exception = critical = write
 
 
 class _Bound(structlog.stdlib.BoundLogger):
