@@ -81,7 +81,7 @@ async def beside(conversation: Conversation, inbound: Inbound, control: Control 
     scope.trace["route"] = "agent holds it"
     lent, top = conversation.lent, conversation.stacks[-1] if conversation.stacks else None
     taken = conversation.offered(inbound) if any("t" in offer for offer in conversation.offers) else None
-    if taken is not None:
+    if taken is not None and taken.kind == "start":
         conversation.lent = {"d": taken.dialog}
         await conversation.apply(taken)
     elif lent is None:

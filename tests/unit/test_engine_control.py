@@ -681,6 +681,17 @@ async def test_while_an_agent_holds_it_the_bot_is_silent_and_then_goes_on_where_
 
 
 @pytest.mark.promise("silent")
+async def test_an_offer_whose_dialog_is_gone_leaves_the_person_alone(chats: Any) -> None:
+    chat: Chat = chats(ask_one, close)
+    await chat.say("open ask_one")
+    await chat.agent("join")
+    await chat.agent("offer", dialog="close")
+    chat.scripts.remove(close)
+    assert await chat.press((await chat.rows())[-1].choices[0].label) == []
+    assert (await chat.conversation())["party"] == "agent"
+
+
+@pytest.mark.promise("silent")
 async def test_an_agent_who_joins_in_mid_turn_silences_it_but_keeps_what_it_did(chats: Any) -> None:
     @dialog("act", intents=["act"])
     async def act(c: Convo, bank: Bank) -> None:
