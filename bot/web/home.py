@@ -15,6 +15,10 @@ from bot.settings import Settings
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+DEMO = "the demo's sign-in: anybody may be anybody, at the desk too"
+"""Said wherever its people are named, so that no brand goes to its customers with it unawares."""
+
+
 @dataclass(frozen=True, slots=True)
 class Welcome:
     """What is up: `addresses` by what they are for; `personas` as (name, story), only where the demo sign-in runs."""
@@ -34,7 +38,7 @@ class Welcome:
         if reads:
             said.append(f"  {'messages':<{wide}}  {reads}")
         if self.personas:
-            said += ["Sign in as:", *(f"  {name}: {story}" for name, story in self.personas)]
+            said += [f"Sign in as ({DEMO}):", *(f"  {name}: {story}" for name, story in self.personas)]
         if self.starters:
             said += ["Try typing:", *(f"  {starter}" for starter in self.starters)]
         return said
@@ -44,9 +48,11 @@ def welcome_of(settings: Settings, personas: Sequence[Mapping[str, str]]) -> Wel
     """What this configuration serves."""
     at = settings.public_url
     chat = {"chat": f"{at}/chat"} if settings.channels.webchat.enabled else {}
+    # Where real customers come, nobody needs to be shown the way to it.
+    desk = {"desk": f"{at}/desk"} if personas and settings.desk.handoff == "desk.builtin:build" else {}
     return Welcome(
         brand=settings.brand.name,
-        addresses={**chat, "this page": f"{at}/", "health": f"{at}/readyz"},
+        addresses={**chat, **desk, "this page": f"{at}/", "health": f"{at}/readyz"},
         starters=settings.brand.starters,
         personas=[(one["name"], one["story"]) for one in personas],
         theme=settings.brand_view["theme"],
@@ -83,7 +89,7 @@ def page(welcome: Welcome, reads: str = "") -> str:
         f'<title>{escape(welcome.brand)}</title><link rel="stylesheet" href="/ui/theme.css">{theme}{icon}</head>'
         f'<body><main class="plain-page"><h1>{escape(welcome.brand)}</h1><ul>{addresses}</ul>'
         + (f"<h2>Try typing</h2><ul>{starters}</ul>" if starters else "")
-        + (f"<h2>Sign in as</h2><ul>{personas}</ul>" if personas else "")
+        + (f"<h2>Sign in as</h2><p>By {escape(DEMO)}.</p><ul>{personas}</ul>" if personas else "")
         + "</main></body></html>"
     )
 

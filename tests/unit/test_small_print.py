@@ -7,7 +7,7 @@ import pytest
 from adapters.webchat.page import PageConfig, document
 from auth.pages.render import Renderer
 from bot.settings import Brand, Settings
-from bot.web.home import Welcome, page
+from bot.web.home import DEMO, Welcome, page, welcome_of
 
 LINES = ("Acme & Sons is a trading name.", "We never ask for a <password>.")
 
@@ -33,3 +33,13 @@ def test_the_sign_in_pages_show_it_each_line_for_itself(settings: Settings) -> N
 @pytest.mark.parametrize(("logo", "icon"), [("/brand/logo.svg", "/brand/logo.svg"), ("", "data:,")])
 def test_the_first_page_names_its_icon(logo: str, icon: str) -> None:
     assert f'<link rel="icon" href="{icon}">' in page(Welcome("Acme", {}, (), logo=logo))
+
+
+def test_the_demo_sign_in_says_that_it_lets_anybody_in(settings: Settings) -> None:
+    ana = [{"name": "Ana", "story": "My bill is up."}]
+    with_it, without = welcome_of(settings, ana), welcome_of(settings, [])
+    assert f"Sign in as ({DEMO}):" in with_it.lines()
+    assert "anybody may be anybody" in page(with_it)
+    assert with_it.addresses["desk"].endswith("/desk")
+    assert "desk" not in without.addresses
+    assert "anybody" not in page(without)
