@@ -6,7 +6,7 @@ import pytest
 
 from adapters.webchat.page import PageConfig, document
 from auth.pages.render import Renderer
-from bot.settings import Brand, Settings
+from bot.settings import Brand, DeskSettings, Settings
 from bot.web.home import DEMO, Welcome, page, welcome_of
 
 LINES = ("Acme & Sons is a trading name.", "We never ask for a <password>.")
@@ -37,6 +37,7 @@ def test_the_first_page_names_its_icon(logo: str, icon: str) -> None:
 
 def test_the_demo_sign_in_says_that_it_lets_anybody_in(settings: Settings) -> None:
     ana = [{"name": "Ana", "story": "My bill is up."}]
+    settings = settings.model_copy(update={"desk": DeskSettings(handoff="desk.builtin:build")})
     with_it, without = welcome_of(settings, ana), welcome_of(settings, [])
     assert f"Sign in as ({DEMO}):" in with_it.lines()
     assert "anybody may be anybody" in page(with_it)
