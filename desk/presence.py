@@ -9,9 +9,7 @@ from typing import Any
 
 from bot.ports import Store
 
-THERE = ("available", "wrapping_up")
-"""An agent who wraps up takes the next conversation in a moment; one who is away does not."""
-
+# An agent who wraps up takes the next conversation in a moment; one who is away does not.
 _AGENTS = "SELECT count(*) AS there FROM desk_agent WHERE presence IN ('available', 'wrapping_up') AND seen_at > :since"
 _WAITED = (
     "SELECT claimed_at - waiting_since AS waited FROM desk_item WHERE claimed_at > :since AND live = 1"

@@ -33,11 +33,6 @@ class Free:
     there: bool
     """Available, with a page that has been heard of lately."""
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more conversation may be given to them."""
-        return self.there and self.load < self.capacity
-
 
 def rank(waits: Waits, now: float, risk: float) -> tuple[float, float, str]:
     """Sorts first what is most at risk: urgency, a step more for each `risk` seconds waited; then the oldest."""

@@ -131,15 +131,6 @@ def withdrawn(conversation: str, why: str, now: datetime) -> tuple[Sql, ...]:
     )
 
 
-def held_by(item: str, agent: str) -> Sql:
-    """Refuses the change unless this agent holds it now."""
-    return Sql(
-        "UPDATE desk_item SET version = version WHERE id = :id AND agent = :agent AND state = 'held'",
-        {"id": item, "agent": agent},
-        rows=1,
-    )
-
-
 def replied(item: str, agent: str, now: datetime) -> Sql:
     """Its holder has written; refused unless they still hold it."""
     return Sql(
