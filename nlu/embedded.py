@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
-from nlu import annotation, encoder, exact, lesson, machines, model, text, training, vectoriser
+from nlu import annotation, encoder, exact, lesson, machines, model, near, text, training, vectoriser
 from nlu.data import NluData, fingerprint
 from nlu.encoder import Encoder
 from nlu.errors import BadModel, NoWeights
@@ -32,7 +32,7 @@ def identity(files: Sequence[Path], coder: Encoder | None = None) -> str:
     """The model's id: a hash of the data, of the code that turns it into a model, and of the encoder."""
     whole = hashlib.sha256(fingerprint(files).encode())
     whole.update(coder.id.encode() if coder else b"")
-    for module in (annotation, encoder, exact, lesson, machines, model, text, training, vectoriser):
+    for module in (annotation, encoder, exact, lesson, machines, model, near, text, training, vectoriser):
         whole.update(Path(str(module.__file__)).read_bytes())
     return whole.hexdigest()[:16]
 
@@ -112,7 +112,7 @@ def _trust(cache: Path, told: Lesson) -> Fit | None:
         except BadModel:
             continue
         shared = set(before.labels) & set(told.labels)
-        if (before.sense is None) == (told.vectors is None) and 2 * len(shared) >= len(told.labels) > 1:
+        if (before.near is None) == (told.vectors is None) and 2 * len(shared) >= len(told.labels) > 1:
             return before.fit
     return None
 

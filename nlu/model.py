@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from nlu.errors import BadModel
-from nlu.vectoriser import Block, Floats, Ints, Sparse, Vectoriser
+from nlu.machines import FIRST, Machine
+from nlu.near import Near
+from nlu.vectoriser import Block, Floats, Vectoriser
 
 OUT_OF_SCOPE = "oos"
 """The intent under which the data keeps utterances that are nobody's business here."""
@@ -37,39 +38,6 @@ class Fit:
 
 
 NO_FIT = Fit()
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """Columns by labels, and a number a label: margins = row @ `weights` + `bias`."""
-
-    weights: Floats
-    bias: Floats
-
-    def margins(self, row: Sparse) -> Floats:
-        """How far on each label's side a row lies."""
-        at, values = row
-        return np.asarray(values @ self.weights[at] + self.bias)
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The examples' vectors, those of a label side by side: label n's are rows `starts[n]` to `starts[n + 1]`."""
-
-    vectors: Floats
-    starts: Ints
-
-    @classmethod
-    def of(cls, vectors: Floats, meant: Sequence[int] | NDArray[np.int64], labels: Sequence[str]) -> Near:
-        """`meant` is the label's number of each row."""
-        order = np.argsort(np.asarray(meant), kind="stable")
-        counts = np.bincount(np.asarray(meant), minlength=len(labels))
-        return cls(np.ascontiguousarray(vectors[order]), np.cumsum([0, *counts], dtype=np.int32))
-
-    def cosine(self, label: int, vector: Floats) -> float:
-        """How like the vector is to the likest of the label's examples, 0 to 1."""
-        rows = self.vectors[self.starts[label] : self.starts[label + 1]]
-        return min(1.0, max(0.0, float((rows @ vector).max()))) if len(rows) else 0.0
 
 
 Encode = Callable[[Sequence[str]], Floats]
@@ -94,27 +62,23 @@ class _Saved(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A linear classifier over the vectoriser's columns. `weights` is columns by labels."""
+    """What reads: `words` over the vectoriser's columns, and `near` over the encoder's numbers."""
 
     id: str
     labels: tuple[str, ...]
     vectoriser: Vectoriser
-    weights: Floats
-    bias: Floats
+    words: Machine
     exact: dict[str, str]
     """`nlu.exact.wordings` of the examples"""
     fit: Fit = NO_FIT
-    sense: Floats | None = None
-    """weights of the encoder's numbers, where the model was trained with one"""
     near: Near | None = None
+    """where the model was trained with an encoder"""
     encode: Encode | None = None
-    brief: Plane | None = None
-    """words and letters alone, where they are enough for what is plain: most messages then need no encoder"""
 
     @property
     def backend(self) -> str:
         """What reads: TF-IDF alone, or with the sentence encoder."""
-        return "embedded" if self.sense is None else "hybrid"
+        return "embedded" if self.near is None else "hybrid"
 
     def reading(self, text: str, vector: Floats | None = None) -> Reading:
         """The labels with their probabilities, and how far the first is to be believed.
@@ -122,24 +86,31 @@ class Model:
         `vector` is the encoder's reading, where the caller has it already.
         """
         row = self.vectoriser.row(text)
-        if not self.labels or (not len(row[0]) and self.sense is None):
+        if not self.labels or (not len(row[0]) and self.near is None):
             return Reading((), 0.0)
-        if self.brief is not None:
-            ranking = self._ranked(self.brief.margins(row))
+        words = self.words.margins(row)
+        if self.near is None:
+            ranking = self._ranked(words * self.factors[0])
+            return Reading(ranking, ranking[0][1])
+        if self.fit.enough <= 1:
+            # What words make plain needs no encoder; that something is out of scope, they do not say alone.
+            ranking = self._ranked(words * np.float32(self.fit.alone))
             if ranking[0][1] >= self.fit.enough and ranking[0][0] != OUT_OF_SCOPE:
                 return Reading(ranking, ranking[0][1])
-        margins = Plane(self.weights, self.bias).margins(row)
-        if self.sense is not None:
-            if vector is None:
-                if self.encode is None:
-                    raise BadModel("It was trained with a sentence encoder and has none.")
-                vector = self.encode([text])[0]
-            margins = margins + vector @ self.sense
-        ranking = self._ranked(margins)
+        if vector is None:
+            if self.encode is None:
+                raise BadModel("It was trained with a sentence encoder and has none.")
+            vector = self.encode([text])[0]
+        alike = self.near.alike(vector)
+        own, others = self.factors
+        ranking = self._ranked(words * np.float32(own) + self.near.margins(alike) * np.float32(others))
         # A text unlike every example of what it is taken for is likely to be none of the intents.
-        if self.near is None or vector is None:
-            return Reading(ranking, ranking[0][1])
-        return Reading(ranking, ranking[0][1] * self.near.cosine(self.labels.index(ranking[0][0]), vector))
+        return Reading(ranking, ranking[0][1] * self.near.cosine(alike, self.labels.index(ranking[0][0])))
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """How much each of what is added up counts."""
+        return self.fit.factors or FIRST[1 if self.near is None else 2]
 
     def _ranked(self, margins: Floats) -> tuple[tuple[str, float], ...]:
         powers = np.exp(margins - margins.max())
@@ -159,18 +130,17 @@ class Model:
             saved = _Saved(list(self.labels), list(words.terms), list(letters.terms), self.exact, self.fit)
             (draft / "model.json").write_bytes(msgspec.json.encode(saved))
             arrays: dict[str, Any] = {
-                "weights": self.weights,
-                "bias": self.bias,
+                "weights": self.words.weights,
+                "bias": self.words.bias,
                 "words": words.idf,
                 "letters": letters.idf,
             }
-            if self.sense is not None:
-                arrays["sense"] = self.sense
-            if self.brief is not None:
-                arrays["brief"], arrays["lean"] = self.brief.weights, self.brief.bias
             if self.near is not None:
-                # Half the digits are enough for a likeness, and half the file.
-                arrays["near"], arrays["starts"] = self.near.vectors.astype(np.float16), self.near.starts
+                arrays |= {
+                    "near": self.near.vectors.astype(np.float16),
+                    "starts": self.near.starts,
+                    "sides": self.near.sides,
+                }
             np.savez(draft / "weights.npz", **arrays)
             try:
                 os.rename(draft, folder)
@@ -188,13 +158,14 @@ class Model:
             with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
                 a = {name: arrays[name] for name in arrays.files}
             vectoriser = Vectoriser(Block(tuple(saved.words), a["words"]), Block(tuple(saved.letters), a["letters"]))
+            near = Near(a["near"].astype(np.float32), a["starts"], a["sides"]) if "near" in a else None
             if a["weights"].shape != (vectoriser.width, len(saved.labels)):
                 raise BadModel(f"{folder}: its vocabulary and weights differ in size")
         except BadModel:
             raise
         except (OSError, KeyError, ValueError, EOFError, msgspec.MsgspecError) as wrong:
             raise BadModel(f"{folder}: {wrong}") from wrong
-        model = cls(folder.name, tuple(saved.labels), vectoriser, a["weights"], a["bias"], saved.exact, saved.fit)
-        near = Near(a["near"].astype(np.float32), a["starts"]) if "near" in a and "starts" in a else None
-        brief = Plane(a["brief"], a["lean"]) if "brief" in a and "lean" in a else None
-        return replace(model, sense=a.get("sense"), near=near, encode=encode, brief=brief)
+        model = cls(
+            folder.name, tuple(saved.labels), vectoriser, Machine(a["weights"], a["bias"]), saved.exact, saved.fit
+        )
+        return replace(model, near=near, encode=encode)

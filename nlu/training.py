@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from nlu.data import Example
 from nlu.exact import wordings
 from nlu.lesson import Code, Lesson
-from nlu.machines import FIRST, Machine, Scored, added, machines, settle
-from nlu.model import NEVER, NO_FIT, OUT_OF_SCOPE, Fit, Model, Near, Plane
-from nlu.vectoriser import Floats, Vectoriser
+from nlu.machines import Machine, Scored, settle
+from nlu.model import NEVER, NO_FIT, OUT_OF_SCOPE, Fit, Model
+from nlu.near import Near
+from nlu.vectoriser import Vectoriser
 
 FOLDS = 5
 FEWER = 3
@@ -56,15 +57,10 @@ def learn(lesson: Lesson, name: str = "", fit: Fit = NO_FIT) -> Model:
     """The classifier alone, believed as `fit` says."""
     exact = wordings(lesson.examples)
     if len(lesson.labels) < 2:
-        return Model(name, (), Vectoriser.fit([]), np.zeros((0, 0), np.float32), np.zeros(0, np.float32), exact, fit)
-    vectoriser, found = _machines(lesson)
-    whole = added(found, fit.factors or FIRST[len(found)])
-    assert whole.words is not None
-    briefly = added(found[:1], [fit.alone]) if fit.enough <= 1 and lesson.vectors is not None else None
-    brief = Plane(briefly.words, briefly.bias) if briefly is not None and briefly.words is not None else None
-    vectors = None if lesson.vectors is None else lesson.vectors[: len(lesson.examples)]
-    near = None if vectors is None else Near.of(vectors, _meant(lesson), lesson.labels)
-    return Model(name, lesson.labels, vectoriser, whole.words, whole.bias, exact, fit, whole.sense, near, brief=brief)
+        none = Machine(np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+        return Model(name, (), Vectoriser.fit([]), none, exact, fit)
+    vectoriser, words, near = _machines(lesson)
+    return Model(name, lesson.labels, vectoriser, words, exact, fit, near)
 
 
 def folds(meant: Sequence[str], count: int = FOLDS, seed: int = 0) -> list[tuple[list[int], list[int]]]:
@@ -95,24 +91,26 @@ def unseen(lesson: Lesson, count: int = FOLDS) -> Unseen:
     labels = lesson.labels
     size = (len(lesson.examples), len(labels))
     column = {label: i for i, label in enumerate(labels)}
-    margins = [np.full(size, np.nan) for _ in range(1 if lesson.vectors is None else 3)]
-    near = np.ones(size)
+    margins = [np.full(size, np.nan) for _ in range(1 if lesson.vectors is None else 2)]
+    cosines = np.ones(size)
     for train_at, test_at in folds([e.intent for e in lesson.examples], count):
         part = lesson.part(train_at)
         if len(part.labels) < 2:
             continue
-        vectoriser, found = _machines(part)
-        at = [column[label] for label in part.labels]
+        vectoriser, words, near = _machines(part)
+        at = np.array([column[label] for label in part.labels])
+        for table in margins:
+            table[test_at] = -10.0  # a label whose only example was left out cannot be found
         for i in test_at:
-            row, vector = vectoriser.row(lesson.examples[i].text), lesson.vector(i)
-            if not len(row[0]) and vector is None:
-                continue
-            for table, machine in zip(margins, found, strict=True):
-                table[i] = -10.0  # a label whose only example was left out cannot be found
-                table[i, at] = machine.margins(row, vector)
-        if lesson.vectors is not None:
-            near[test_at] = _cosines(lesson, train_at, test_at)
-    return Unseen(tuple(margins), near)
+            row = vectoriser.row(lesson.examples[i].text)
+            margins[0][i, at] = words.margins(row) if len(row[0]) or near is not None else np.nan
+        if near is not None and lesson.vectors is not None:
+            alike = near.alike(lesson.vectors[test_at])
+            cells = np.ix_(np.array(test_at), at)
+            margins[1][cells] = near.margins(alike)
+            cosines[test_at] = 0
+            cosines[cells] = near.cosines(alike)
+    return Unseen(tuple(margins), cosines)
 
 
 def trust(held: Unseen, lesson: Lesson) -> Fit:
@@ -160,25 +158,16 @@ def softmax(margins: Scored) -> Scored:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _machines(lesson: Lesson) -> tuple[Vectoriser, list[Machine]]:
+def _machines(lesson: Lesson) -> tuple[Vectoriser, Machine, Near | None]:
     texts = [e.text for e in lesson.taught]
     vectoriser = Vectoriser.fit(texts)
     column = {label: i for i, label in enumerate(lesson.labels)}
     meant = np.array([column[e.intent] for e in lesson.taught], dtype=np.int32)
-    return vectoriser, machines([vectoriser.row(t) for t in texts], meant, vectoriser.width, lesson.vectors)
+    words = Machine.fit([vectoriser.row(t) for t in texts], meant, vectoriser.width)
+    near = None if lesson.vectors is None else Near.fit(lesson.vectors, meant, len(lesson.labels))
+    return vectoriser, words, near
 
 
 def _meant(lesson: Lesson) -> NDArray[np.int64]:
     column = {label: i for i, label in enumerate(lesson.labels)}
     return np.array([column[e.intent] for e in lesson.examples], dtype=np.int64)
-
-
-def _cosines(lesson: Lesson, train_at: Sequence[int], test_at: Sequence[int]) -> Floats:
-    assert lesson.vectors is not None
-    alike = lesson.vectors[test_at] @ lesson.vectors[train_at].T
-    meant = _meant(lesson)[train_at]
-    out = np.zeros((len(test_at), len(lesson.labels)), dtype=np.float32)
-    for label in range(len(lesson.labels)):
-        if (meant == label).any():
-            out[:, label] = alike[:, meant == label].max(axis=1)
-    return out

@@ -85,13 +85,13 @@ def test_the_encoder_is_a_block_beside_words_and_letters(tmp_path: Path) -> None
     again = Model.load(tmp_path / "with", coder)
     assert again.ranking("zzz sense zzz") == model.ranking("zzz sense zzz")
     alone = train(EXAMPLES, "without")
-    assert (alone.backend, alone.sense) == ("embedded", None)
+    assert (alone.backend, alone.near) == ("embedded", None)
 
 
 def test_what_words_make_plain_needs_no_encoder(tmp_path: Path) -> None:
     coder = Fake()
     lesson = Lesson.of(EXAMPLES, coder)
-    fit = Fit(threshold=0.1, factors=(1.0, 1.0, 1.0), alone=20.0, enough=0.9)
+    fit = Fit(threshold=0.1, factors=(1.0, 10.0), alone=20.0, enough=0.9)
     learn(lesson, "brief", fit).save(tmp_path / "brief")
     model = Model.load(tmp_path / "brief", coder)
     coder.asked.clear()
@@ -103,8 +103,9 @@ def test_what_words_make_plain_needs_no_encoder(tmp_path: Path) -> None:
     assert coder.asked == ["tell me a joke please"], "that something is out of scope, words alone never say"
     assert model.reading("zzz sense zzz").ranking[0][0] == "bill"
     assert coder.asked[1:] == ["zzz sense zzz"]
-    always = learn(lesson, "always", replace(fit, enough=NEVER))
-    assert always.brief is None
+    never = replace(learn(lesson, "never", replace(fit, enough=NEVER)), encode=coder)
+    never.reading("please stop the dd")
+    assert coder.asked[2:] == ["please stop the dd"]
 
 
 def test_words_alone_are_enough_where_they_seldom_slip() -> None:
@@ -115,7 +116,7 @@ def test_words_alone_are_enough_where_they_seldom_slip() -> None:
     words = draw.normal(0, 0.1, (900, 3))
     # The first 600 are told apart clearly, the others by a coin.
     words[np.arange(900), meant] += np.where(np.arange(900) < 600, 4.0, 0.0)
-    held = Unseen((words, words.copy(), words.copy()), np.ones((900, 3)))
+    held = Unseen((words, words.copy()), np.ones((900, 3)))
     fit = trust(held, lesson)
     chance = softmax(fit.alone * words)
     plain = (chance.max(axis=1) >= fit.enough) & (chance.argmax(axis=1) != 2)
