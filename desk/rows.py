@@ -24,7 +24,9 @@ _OPEN = (
     " skill = CASE WHEN excluded.urgency > desk_item.urgency THEN excluded.skill ELSE desk_item.skill END,"
     " urgency = CASE WHEN excluded.urgency > desk_item.urgency THEN excluded.urgency ELSE desk_item.urgency END,"
     " live = CASE WHEN excluded.live > desk_item.live THEN excluded.live ELSE desk_item.live END,"
-    " state = CASE WHEN desk_item.state = 'snoozed' THEN 'waiting' ELSE desk_item.state END"
+    # Put aside, it is its holder's all the same, and the bot is silent: what has come up wakes it for them.
+    " snoozed_until = CASE WHEN desk_item.state = 'snoozed' THEN excluded.waiting_since ELSE desk_item.snoozed_until"
+    " END, state = CASE WHEN desk_item.state = 'snoozed' THEN 'held' ELSE desk_item.state END"
 )
 _TOUCHED = "UPDATE desk_item SET version = version + 1"
 
