@@ -168,6 +168,15 @@ class Machine(RuleBasedStateMachine):
         )
         return rows[0] if rows else None
 
+    async def state(self, user: str) -> bytes:
+        rows = await self.store.query("SELECT state FROM conversation WHERE id = :id", id=self.chats[user])
+        return bytes(rows[0]["state"])
+
+    async def owed(self, user: str) -> bool:
+        """Whether another case of theirs is open."""
+        owed = "SELECT 1 FROM cases WHERE conversation = :id AND closed IS NULL"
+        return bool(await self.store.query(owed, id=self.chats[user]))
+
     async def work(self) -> None:
         """Turns, until none is ready."""
         while claims := await self.store.claim(10, lease=1000.0):
@@ -341,7 +350,12 @@ class Machine(RuleBasedStateMachine):
         """Asks for a person, waits, and says never mind; perhaps asks once more."""
         self.writes(user, "human", True, "")
         self.time_passes(seconds, set(AGENTS), True)
+        row, state = self.run(self.item(user)), self.run(self.state(user))
         self.writes(user, "stop", True, "")
+        if row is not None and row["state"] == "waiting" and waits(state, top=True) and not self.run(self.owed(user)):
+            ended = self.run(self.item(user))
+            assert ended is not None
+            assert (ended["id"], ended["state"], ended["ended_why"]) == (row["id"], "ended", "withdrawn")
         if again:
             self.writes(user, "human", True, "")
 
@@ -415,6 +429,26 @@ class Machine(RuleBasedStateMachine):
             self.heard[user].append(held)
             self.run(self.store.sent(held, platform_id=self.key(), at=self.clock.now()))
 
+    @rule(user=customers)
+    def a_send_fails(self, user: str) -> None:
+        """The platform did not take it; it is tried again later, and an agent's words may pass it."""
+        held = self.sending.pop(self.chats[user], None)
+        if held is not None:
+            self.run(self.store.unsent(held, delay=30.0, reason="later", uncertain=False))
+
+    @rule(user=customers, agent=agents)
+    def a_word_waits_while_they_are_answered(self, user: str, agent: str) -> None:
+        """What the assistant could not get through waits, and a person takes over and writes."""
+        self.all_is_sent()
+        self.writes(user, "human", True, "")
+        self.a_send_begins(user)
+        self.a_send_fails(user)
+        self.claims(user, agent, True)
+        self.its_holder_acts(user, "say")
+        self.all_is_sent()
+        self.time_passes(50, set(AGENTS), False)
+        self.all_is_sent()
+
     @rule()
     def all_is_sent(self) -> None:
         for _ in range(200):
@@ -432,7 +466,8 @@ class Machine(RuleBasedStateMachine):
         for user, got in getattr(self, "heard", {}).items():
             held = False
             for one in got:
-                if one.said.author == "system" and "has joined" in one.said.text:
+                by_agent = one.purpose == "agent" and one.said.author in NAMES
+                if by_agent or (one.said.author == "system" and "has joined" in one.said.text):
                     held = True
                 elif one.said.author == "system" and any(over in one.said.text for over in OVER):
                     held = False
@@ -517,13 +552,14 @@ class Machine(RuleBasedStateMachine):
             assert self.chats[user] in self.sending or len(self.heard[user]) > before, "no answer"
 
 
+NAMES = tuple(name.title() for name in AGENTS)
 OVER = ("handed you back", "has left the chat", "passing you to a colleague", "can't carry on just now")
 TEXTS = texts()
 
 
-def waits(state: bytes) -> bool:
-    """Whether any dialog that lies open is parked with a person."""
-    for stack in msgspec.json.decode(bytes(state)).get("k", []):
+def waits(state: bytes, *, top: bool = False) -> bool:
+    """Whether any dialog that lies open, or the one on top, is parked with a person."""
+    for stack in msgspec.json.decode(bytes(state)).get("k", [])[-1 if top else 0 :]:
         for _, frame in stack:
             entry = frame.get("j", {}).get(frame.get("w") or "") if isinstance(frame, dict) else None
             if isinstance(entry, dict) and entry["s"] == "w" and "ref" in entry:
