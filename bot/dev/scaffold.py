@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from bot.errors import Permanent
@@ -16,6 +18,15 @@ class BadName(Permanent):
     """A name begins with a small letter and has small letters, digits and _ alone."""
 
 
+class Reserved(Permanent):
+    """This name is one of Python's own words. Choose another."""
+
+
+class WouldReplace(Permanent):
+    """A dialog of this name is there already, and yours would take its place. Choose another name; to replace it, copy
+    its file into the brand's dialogs."""
+
+
 class ExistsAlready(Permanent):
     """This is there already, and nothing was changed."""
 
@@ -23,10 +34,14 @@ class ExistsAlready(Permanent):
 def new_dialog(settings: Settings, name: str) -> list[Path]:
     """Write dialog, contract and backend, texts, examples and a transcript into the brand's folder.
 
-    The service is named in its configuration. Returns the files. Raises `BadName`, `ExistsAlready`.
+    The service is named in its configuration. Returns the files. Raises `BadName`, `Reserved`, `WouldReplace`,
+    `ExistsAlready`.
     """
     names = _names(name, settings.brand.name)
     folder = settings.brand_folder
+    for file in _shipped(settings):
+        if re.search(rf'^@dialog\(\s*"{name}"', file.read_text("utf-8"), re.MULTILINE):
+            raise WouldReplace(str(file))
     made = {
         folder / "dialogs" / f"{name}.py": "dialog.py",
         folder / "services" / f"{name}.py": "service.py",
@@ -69,9 +84,19 @@ def new_brand(folder: Path, name: str) -> list[Path]:
     return list(made)
 
 
+def _shipped(settings: Settings) -> Iterator[Path]:
+    """The files of the dialog packages that are not the brand's own, read and not imported: one may be broken."""
+    for package in settings.dialogs.packages:
+        spec = None if package.startswith(".") else find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+            yield from sorted(Path(folder).glob("*.py"))
+
+
 def _names(name: str, brand: str) -> dict[str, str]:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
         raise BadName(name)
+    if keyword.iskeyword(name):
+        raise Reserved(name)
     words = name.replace("_", " ")
     return {
         "name": name,

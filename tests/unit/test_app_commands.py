@@ -11,7 +11,7 @@ import pytest
 
 from bot.brand import modules_in, named, package_of
 from bot.configuration import load_settings
-from bot.dev.scaffold import BadName, ExistsAlready, new_brand, new_dialog
+from bot.dev.scaffold import BadName, ExistsAlready, Reserved, WouldReplace, new_brand, new_dialog
 from bot.errors import SettingsError
 from bot.script.lock import read_lock, write_lock
 
@@ -167,3 +167,19 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
     file.write_text("bill one aa\n")
     with pytest.raises(SettingsError, match="line 1"):
         read_lock(file)
+
+
+@pytest.mark.parametrize(("name", "error"), [("import", Reserved), ("human", WouldReplace), ("bill", WouldReplace)])
+def test_a_dialog_that_could_not_be_read_or_would_replace_another_is_not_written(
+    name: str, error: type[Exception], tmp_path: Path
+) -> None:
+    new_brand(tmp_path, "acme")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(error):
+        new_dialog(load_settings(tmp_path / "acme" / "config.yml", {}), name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_new_brand_has_a_desk(tmp_path: Path) -> None:
+    new_brand(tmp_path, "acme")
+    assert load_settings(tmp_path / "acme" / "config.yml", {}).desk.handoff == "desk.builtin:build"
