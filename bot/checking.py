@@ -11,7 +11,9 @@ from pathlib import Path
 from bot import assembly
 from bot.assembly import Parts, Tell
 from bot.errors import ParleyError, Permanent, SchemaBehind, StoreLocked
+from bot.model import Assurance
 from bot.ports import Store, Tended
+from bot.script.catalogue import Dialogs
 from bot.script.lint import lint
 from bot.script.texts import Texts, message_id
 from bot.script.versions import code_of
@@ -31,6 +33,9 @@ class Found:
 
 
 Check = Callable[[], Awaitable[Found]]
+
+HOSTS = ("human", "stop", "unlink", "fallback")
+"""Dialogs that the host opens by itself."""
 
 
 class NotWhole(Permanent):
@@ -59,7 +64,7 @@ def of_dialogs(made: Parts) -> Check:
 
     async def check() -> Found:
         dialogs = made.dialogs
-        wrong = [str(finding) for finding in lint(dialogs, made.texts)]
+        wrong = [*(str(finding) for finding in lint(dialogs, made.texts)), *_opened_by_host(dialogs)]
         for spec in dialogs.by_id.values():
             locked = dialogs.locked.get((spec.id, spec.version))
             if locked is not None and locked != code_of(spec):
@@ -70,6 +75,16 @@ def of_dialogs(made: Parts) -> Check:
         return Found("dialogs", f"{len(dialogs.by_id)} dialogs, {len(dialogs.locked)} released", tuple(wrong))
 
     return check
+
+
+def _opened_by_host(dialogs: Dialogs) -> Iterator[str]:
+    """What is wrong with the dialogs that are opened whatever a customer is in the middle of, a person's first."""
+    for id in HOSTS:
+        if id not in dialogs:
+            yield f"{id} is missing, and the host opens it by itself: take it out of dialogs.disable, or write one."
+        elif dialogs.requires(id) > Assurance.ANYONE:
+            needs = dialogs.requires(id).name.lower()
+            yield f"{id} requires {needs}: whoever cannot sign in has to get there, too. Let it require anyone."
 
 
 def of_texts(made: Parts) -> Check:
@@ -99,7 +114,8 @@ def require_whole(made: Parts) -> None:
 
     Raises `NotWhole`.
     """
-    wrong = [*(str(finding) for finding in lint(made.dialogs, made.texts)), *_untranslated(made.texts)]
+    found = (str(finding) for finding in lint(made.dialogs, made.texts))
+    wrong = [*found, *_opened_by_host(made.dialogs), *_untranslated(made.texts)]
     if wrong:
         raise NotWhole("\n  ".join(["", *wrong]))
 

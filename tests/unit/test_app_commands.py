@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot import assembly
 from bot.brand import modules_in, named, package_of
+from bot.checking import NotWhole, of_dialogs, require_whole
 from bot.configuration import load_settings
 from bot.dev.scaffold import BadName, ExistsAlready, Reserved, WouldReplace, new_brand, new_dialog
 from bot.errors import SettingsError
@@ -183,3 +185,23 @@ def test_a_dialog_that_could_not_be_read_or_would_replace_another_is_not_written
 def test_a_new_brand_has_a_desk(tmp_path: Path) -> None:
     new_brand(tmp_path, "acme")
     assert load_settings(tmp_path / "acme" / "config.yml", {}).desk.handoff == "desk.builtin:build"
+
+
+@pytest.mark.promise("human")
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("dialogs:\n  disable: [human]\n", "human is missing"),
+        ("assurance:\n  human: known\n", "human requires known"),
+        ("assurance:\n  stop: linked\n", "stop requires linked"),
+    ],
+)
+async def test_no_brand_is_served_whose_customers_cannot_reach_a_person(more: str, said: str, tmp_path: Path) -> None:
+    new_brand(tmp_path, "acme")
+    file = tmp_path / "acme" / "config.yml"
+    require_whole(assembly.parts(load_settings(file, {})))
+    file.write_text(f"{file.read_text()}\n{more}")
+    made = assembly.parts(load_settings(file, {}))
+    with pytest.raises(NotWhole, match=said):
+        require_whole(made)
+    assert any(said in line for line in (await of_dialogs(made)()).wrong)
