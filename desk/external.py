@@ -4,7 +4,8 @@ What we send (POST, JSON, `Authorization: Bearer …`; at least once, in order f
 `/conversations/{id}/open` {case, reference, reason, summary, channel, locale}; `/conversations/{id}/entries` {pos,
 side, kind, text, at, key}; `/conversations/{id}/close` {why}.
 What we take (POST /desk/hook, HMAC-SHA256 of the body in `X-Desk-Signature`): {id, conversation, act: joined | said |
-note | returned | resolved, name, text, key, note}. Its echoes of our own lines carry our key and are left out.
+note | returned | resolved, name, text, key, note}. `joined` comes first: until then the bot answers, and what is `said`
+is not passed on. Its echoes of our own lines carry our key and are left out.
 """
 
 from __future__ import annotations
