@@ -51,15 +51,15 @@ async def test_a_persons_typing_shows_in_the_open_chat_once_and_never_afterwards
     before = site.clock.now().timestamp()
     socket = await site.stream(opened)
     await site.say(opened, "hello")
-    assert [one["type"] for one in frames(await socket.receive(timeout=2))["activities"]] == ["message"]
+    assert [one["type"] for one in frames(await socket.receive(timeout=15))["activities"]] == ["message"]
     await site.store.change([Sql(_AGENT, {"at": before + 2})])
-    shown = frames(await socket.receive(timeout=2))
+    shown = frames(await socket.receive(timeout=15))
     (one,) = shown["activities"]
     assert (one["type"], one["from"]["role"], shown["watermark"]) == ("typing", "bot", "1")
     await socket.close()
     # Whoever opens the chat later is not told of what was over before.
     again = await site.stream(opened, "1")
     await site.say(opened, "hello again")
-    shown = frames(await again.receive(timeout=2))
+    shown = frames(await again.receive(timeout=15))
     assert [one["type"] for one in shown["activities"]] == ["message"]
     await again.close()

@@ -559,7 +559,7 @@ async def test_what_is_not_the_customers_business_is_never_shown_and_never_ends_
     assert [(one["type"], one.get("value")) for one in activities] == [("event", {"op": "q"})]
     assert watermark == "6"
     socket = await site.stream(opened)
-    shown = frames(await socket.receive(timeout=2))["activities"]
+    shown = frames(await socket.receive(timeout=15))["activities"]
     assert [one["type"] for one in shown] == ["event", "typing"]
     await socket.close()
 
@@ -580,16 +580,16 @@ async def test_a_stream_replays_then_follows_the_log(site: Site) -> None:
     opened = await site.session()
     await site.say(opened, "one", "c-1")
     socket = await site.stream(opened)
-    first = frames(await socket.receive(timeout=2))
+    first = frames(await socket.receive(timeout=15))
     assert messages(first["activities"]) == ["user: one"] and first["watermark"] == "1"
     assert first["activities"][0]["channelData"]["clientActivityID"] == "c-1"
     await answer(site.store, Outbound("two"))
-    second = frames(await socket.receive(timeout=2))
+    second = frames(await socket.receive(timeout=15))
     assert messages(second["activities"]) == ["bot: two"]
     await socket.close()
     await site.say(opened, "three")
     again = await site.stream(opened, second["watermark"])
-    assert messages(frames(await again.receive(timeout=2))["activities"]) == ["user: three"]
+    assert messages(frames(await again.receive(timeout=15))["activities"]) == ["user: three"]
     await again.close()
 
 
@@ -668,11 +668,11 @@ async def test_a_newer_socket_closes_the_older_one_also_in_another_process(sites
     older = await one.stream(opened)
     before = closed("collision")
     newer = await two.stream(opened)
-    said = await older.receive(timeout=2)
+    said = await older.receive(timeout=15)
     assert (said.type, said.extra) == (aiohttp.WSMsgType.CLOSE, "collision")
     await until(lambda: closed("collision") == before + 1)
     await one.say(opened, "hello")
-    assert messages(frames(await newer.receive(timeout=2))["activities"]) == ["user: hello"]
+    assert messages(frames(await newer.receive(timeout=15))["activities"]) == ["user: hello"]
     await newer.close()
 
 
@@ -682,7 +682,7 @@ async def test_sockets_that_open_at_once_leave_exactly_one(site: Site) -> None:
     sockets = await asyncio.gather(*(site.client.ws_connect(url) for url in urls))
     await asyncio.sleep(0.3)
     await site.say(opened, "hello")
-    got = [await socket.receive(timeout=2) for socket in sockets]
+    got = [await socket.receive(timeout=15) for socket in sockets]
     kinds = sorted(message.type.name for message in got)
     assert kinds == ["CLOSE"] * 4 + ["TEXT"]
     for socket in sockets:
@@ -695,7 +695,7 @@ async def test_post_to_one_process_and_read_from_another(sites: Opening) -> None
     opened = await one.session()
     socket = await two.stream(opened)
     await one.say(opened, "hello")
-    assert messages(frames(await socket.receive(timeout=2))["activities"]) == ["user: hello"]
+    assert messages(frames(await socket.receive(timeout=15))["activities"]) == ["user: hello"]
     assert messages((await two.read(opened))[0]) == ["user: hello"]
     await socket.close()
 
@@ -704,11 +704,11 @@ async def test_empty_frames_keep_the_stream_alive_both_ways(sites: Opening) -> N
     site = await sites(poll=0.02, keep_alive=0.1)
     opened = await site.session()
     socket = await site.stream(opened)
-    assert (await socket.receive(timeout=2)).data == ""
+    assert (await socket.receive(timeout=15)).data == ""
     for junk in ("", "x", '{"type":"message","text":"not here"}'):
         await socket.send_str(junk)
     await site.say(opened, "hello")
-    while not (message := await socket.receive(timeout=2)).data:
+    while not (message := await socket.receive(timeout=15)).data:
         pass
     assert messages(frames(message)["activities"]) == ["user: hello"]
     await socket.close()
@@ -720,7 +720,7 @@ async def test_a_long_history_comes_in_pages(site: Site, monkeypatch: pytest.Mon
     for n in range(10):
         await site.say(opened, f"m{n}")
     socket = await site.stream(opened)
-    got = [frames(await socket.receive(timeout=2)) for _ in range(3)]
+    got = [frames(await socket.receive(timeout=15)) for _ in range(3)]
     assert [len(page["activities"]) for page in got] == [4, 4, 2]
     assert messages([one for page in got for one in page["activities"]]) == [f"user: m{n}" for n in range(10)]
     await socket.close()
@@ -753,7 +753,7 @@ async def test_going_down_says_goodbye_to_sockets_and_refuses_new_posts(site: Si
     socket = await site.stream(opened)
     await until(lambda: site.chat.sockets.open == 1)
     finishing = asyncio.create_task(site.drain.finish(within=5))
-    said = await socket.receive(timeout=2)
+    said = await socket.receive(timeout=15)
     assert (said.type, said.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     assert await finishing is True
     status, body, headers = await site.say(opened, "hello")
@@ -886,12 +886,12 @@ async def test_a_socket_that_cannot_go_on_closes_and_its_client_can_come_back(
     before = closed(reason)
     breaking.broken = True
     await site.say(opened, "hello")
-    said = await socket.receive(timeout=2)
+    said = await socket.receive(timeout=15)
     assert (said.type, said.data) == (aiohttp.WSMsgType.CLOSE, code)
     await until(lambda: closed(reason) == before + 1)
     breaking.broken = False
     again = await site.stream(opened)
-    assert messages(frames(await again.receive(timeout=2))["activities"]) == ["user: hello"]
+    assert messages(frames(await again.receive(timeout=15))["activities"]) == ["user: hello"]
 
 
 # The page

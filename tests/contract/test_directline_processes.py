@@ -37,10 +37,10 @@ async def test_what_is_posted_to_one_is_read_from_the_other_by_poll_and_by_socke
     socket = await two.stream(opened)
     ids = [(await site.say(opened, "hello", "c-1"))[1]["id"] for site in (one, two, one)]
     assert ids == [f"{opened['conversationId']}|0000001"] * 3
-    assert messages(frames(await socket.receive(timeout=3))["activities"]) == ["user: hello"]
+    assert messages(frames(await socket.receive(timeout=15))["activities"]) == ["user: hello"]
     choices = (Choice("yes", "Yes", "n-1"),)
     assert await answer(one.store, Outbound("Sure?", choices=choices, op="q"), Outbound(card=Card("Bill"))) == 1
-    got = frames(await socket.receive(timeout=3))
+    got = frames(await socket.receive(timeout=15))
     assert [len(one.get("attachments", ())) for one in got["activities"]] == [0, 1]
     assert messages((await one.read(opened))[0]) == messages((await two.read(opened))[0])
     assert (await two.read(opened))[1] == got["watermark"]
@@ -56,7 +56,7 @@ async def test_a_wake_up_crosses_workers_well_before_the_poll(opener: Opener) ->
     socket = await two.stream(opened)
     await asyncio.sleep(0.3)
     await one.say(opened, "hello")
-    assert messages(frames(await socket.receive(timeout=3))["activities"]) == ["user: hello"]
+    assert messages(frames(await socket.receive(timeout=15))["activities"]) == ["user: hello"]
     await socket.close()
     await close_site(one)
     await close_site(two)
@@ -68,10 +68,10 @@ async def test_the_newest_socket_stays_whichever_worker_holds_it(pair: Pair) -> 
     opened = await one.session()
     older = await one.stream(opened)
     newer = await two.stream(opened)
-    said = await older.receive(timeout=3)
+    said = await older.receive(timeout=15)
     assert (said.type, said.extra) == (aiohttp.WSMsgType.CLOSE, "collision")
     await one.say(opened, "hello")
-    assert messages(frames(await newer.receive(timeout=3))["activities"]) == ["user: hello"]
+    assert messages(frames(await newer.receive(timeout=15))["activities"]) == ["user: hello"]
     await newer.close()
 
 
@@ -107,9 +107,9 @@ async def test_the_main_road_on_every_store(store: Store) -> None:
     socket = await site.stream(opened)
     assert (await site.say(opened, "a\x00b 🙂", "c-1", value={"nonce": "n-1"}))[0] == 200
     assert (await site.say(opened, "a\x00b 🙂", "c-1", value={"nonce": "n-1"}))[0] == 200
-    assert messages(frames(await socket.receive(timeout=3))["activities"]) == ["user: ab 🙂"]
+    assert messages(frames(await socket.receive(timeout=15))["activities"]) == ["user: ab 🙂"]
     await answer(site.store, Outbound("Kept.", settles="q", chosen="no"))
-    kinds = [one["type"] for one in frames(await socket.receive(timeout=3))["activities"]]
+    kinds = [one["type"] for one in frames(await socket.receive(timeout=15))["activities"]]
     assert kinds == ["event", "message"]
     status, _, _ = await site.call("POST", "/conversations", opened["token"], json={"locale": "en-GB"})
     assert status == 200

@@ -176,7 +176,7 @@ async def test_from_human_to_a_case_with_everything_hanging(chats: Any) -> None:
     real = Limits()
     assert real.read <= 5.0
     assert real.turn + 5 <= 20.0
-    chat: Chat = chats(read, limits=Limits(turn=1.5, read=0.5))
+    chat: Chat = chats(read, limits=Limits(turn=10.0, read=1.5))
     for method in ("items", "maybe", "poke", "poked"):
         chat.bank.fail(method, "hang", 99)
     await chat.accept("message", "open read")
@@ -187,7 +187,7 @@ async def test_from_human_to_a_case_with_everything_hanging(chats: Any) -> None:
     await turn
     while not await chat.cases():
         await chat.step()
-    assert time.monotonic() - begun < 0.5 + 0.5 + 0.5, "the read in flight, and nothing else"
+    assert time.monotonic() - begun < 4.0, "the read in flight, and none of the other three"
     assert await chat.cases() == ["asked"]
 
 
@@ -423,7 +423,7 @@ async def test_a_recogniser_that_hangs_holds_nothing_up(chats: Any) -> None:
         await asyncio.sleep(3600)
 
     chat.rules.parse = hang  # type: ignore[method-assign]
-    assert "I didn't understand that." in (await asyncio.wait_for(chat.say("open ask_one"), 3))[0]
+    assert "I didn't understand that." in (await asyncio.wait_for(chat.say("open ask_one"), 15))[0]
     chat.rules.parse = real  # type: ignore[method-assign]
     await chat.say("open ask_one")
     assert chat.failures == []

@@ -184,4 +184,4 @@ async def test_several_walk_at_once_and_nobody_waits_for_them(store: Store, cloc
     await asyncio.wait_for(asyncio.gather(*tasks), 10)
     assert await count(store, "seen") == 100
     # The bound is wide, for machines with other things to do; a table that was locked for its walk would pass it.
-    assert sorted(took)[94] < 0.25
+    assert sorted(took)[94] < 0.5
