@@ -131,6 +131,22 @@ def _explain(
     return "\n  ".join(["", *said]) if len(said) > 1 else said[0]
 
 
+_SHIFT = "two times of day, such as 08:00-12:30"
+_ADDRESS = "an address that begins with http:// or https://, without a slash at its end"
+_SHAPES = {
+    "public_url": f"{_ADDRESS} or a path, such as https://chat.example.com",
+    "url": _ADDRESS,
+    "api": _ADDRESS,
+    "id": "small letters, digits, - and _, a letter first",
+    "page": "digits",
+    "app_id": "digits",
+    "languages": "a language's code, such as en",
+    "reference_prefix": "one to six capital letters or digits",
+    "version": "v and a number, such as v25.0",
+    **dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), _SHIFT),
+}
+"""What has to look so, in words: nobody should have to read an expression."""
+
 _FACTORIES = {("desk", "handoff"), ("desk", "acts"), ("nlu", "recogniser")}
 
 
@@ -143,7 +159,10 @@ def _what(problem: Any, loc: tuple[str, ...]) -> str:
         return "it is required and missing."
     if problem["type"] == "string_pattern_mismatch" and (loc[0] == "services" or loc in _FACTORIES):
         return "it must be `module:function`; a module that begins with a dot stands in the brand's folder."
-    message = str(problem["msg"])
+    shape = next((_SHAPES[name] for name in reversed(loc[-2:]) if name in _SHAPES), None)
+    if problem["type"] == "string_pattern_mismatch" and shape is not None:
+        return f"it must be {shape}."
+    message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{message[:1].lower()}{message[1:]}."
 
 

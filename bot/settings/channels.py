@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from bot.settings.kinds import Number, Section, Url
+from bot.settings.kinds import Number, Origin, Section, Url
 
 
 class WebChatChannel(Section):
@@ -14,8 +14,8 @@ class WebChatChannel(Section):
 
     enabled: bool = True
     bot_name: str = "Assistant"
-    origins: tuple[str, ...] = ()
-    embed_origins: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    embed_origins: tuple[Origin, ...] = ()
     site_secrets: tuple[SecretStr, ...] = ()
     session_days: Annotated[int, Field(gt=0)] = 30
     rate: Annotated[float, Field(gt=0)] = 1.0

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from bot.settings.kinds import Factory, Seconds, Section, Shift
+from bot.settings.kinds import Factory, Seconds, Section, Shift, Zone
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """A language's subtag (BCP 47), without a region."""
@@ -52,7 +52,7 @@ class DeskSettings(Section):
 
     handoff: Factory = "desk.callback:build"
     login: DeskLogin = DeskLogin()
-    timezone: str = "Europe/London"
+    timezone: Zone = "Europe/London"
     hours: DeskHours = DeskHours()
     bank_holidays: Literal["", "england"] = ""
     closed: tuple[date, ...] = ()
