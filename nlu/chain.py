@@ -57,7 +57,9 @@ class Chain:
         if seen.intent is not None:
             backend = RULES if seen.by_rule else self.model.backend
             return seen.intent, backend, seen.ranking, seen.entities, 1.0 if seen.intent else 0.0
-        read = self.model.reading(text)
+        read = self.model.reading(seen.wish or text)
+        if seen.wish and read.score < self.model.fit.threshold:
+            read = self.model.reading(text)
         ranking = offered(read.ranking)
         intent = read.ranking[0][0] if read.ranking and read.score >= self.model.fit.threshold else ""
         inside = bool(read.ranking) and read.ranking[0][0] != OUT_OF_SCOPE

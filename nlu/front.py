@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.model import Entity
 from nlu import rules
+from nlu.afterthought import afterthought
 from nlu.care import care
 from nlu.exact import any_month
 from nlu.model import OUT_OF_SCOPE
@@ -32,6 +33,8 @@ class Seen:
     by_rule: bool = True
     """False where the intent is an example's, word for word"""
     ranking: Ranking = ()
+    wish: str | None = None
+    """what is meant after a change of mind; a classifier reads it first, and the whole where that says nothing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ class Front:
             return Seen(entities, intent, ranking=((intent, 1.0),))
         if intent := self._exactly(text, said, entities):
             return Seen(entities, known(intent), by_rule=False, ranking=offered(((intent, 1.0),)))
-        return Seen(entities)
+        wish = afterthought(text[:LONGEST])
+        if wish and (intent := self.exact.get(plain(wish))) and known(intent):
+            return Seen(entities, intent, by_rule=False, ranking=((intent, 1.0),))
+        return Seen(entities, wish=wish)
 
     def _exactly(self, text: str, said: str, entities: tuple[Entity, ...]) -> str | None:
         if intent := self.exact.get(said):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.model import Control
+from nlu.afterthought import afterthought
 from nlu.text import plain
 from nlu.wordings import any_of
 
@@ -145,15 +146,19 @@ _YES = any_of("""
     thats (correct|right|the one|fine)|that is (right|correct)|that one|fine by me|sounds (good|right)
     confirm|i confirm|confirmed|agreed|i agree|why not|happy with that|too right|by all means
 """)
-_NO = any_of("""
+_NO = any_of(
+    """
     no|nope|nah+|naw|nay|n|no way|no chance|not (now|yet|really|today)|never|negative|👎|❌|🙅
     dont|do not|(dont|do not) (do|cancel) (it|that)|dont cancel
+    (dont|do not|never) (cancel|stop|end) (my|the|that|this|any|those) ((mobile|phone|broadband|other) )?<debit>
     (i )?dont want (to|that|it)|i dont|i do not|i am not|im not
     (id )?rather not|better not|(im )?not sure|(absolutely|certainly|definitely|of course) not
     not (that|that one|it)|wrong|wrong one|thats wrong
     thats not (right|it)|that isnt right|thats the wrong one|incorrect
     none|none of (them|those|these)|neither|(leave|keep) it( as it is)?
-""")
+""",
+    debit=any_of("dds?|debits?|direct debits?|ones?"),
+)
 _AFFIRM = re.compile(
     any_of(
         """
@@ -199,7 +204,8 @@ def control(text: str) -> Control | None:
             return "stop"
         if _HUMAN.fullmatch(said):
             return "human"
-    return "human" if any(_asks(part) for part in _PARTS.split(text)) else None
+    wish = afterthought(text)
+    return "human" if (wish and _asks(wish)) or any(_asks(part) for part in _PARTS.split(text)) else None
 
 
 def _asks(part: str) -> bool:

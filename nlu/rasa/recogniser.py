@@ -101,7 +101,9 @@ class RasaRecogniser:
         text = text[:LONGEST]
         async with self._places:
             answer = await self.client.parse(text)
-        intent, ranking = intents(answer)
+            intent, ranking = intents(answer)
+            if seen.wish and (meant := intents(await self.client.parse(seen.wish)))[0]:
+                intent, ranking = meant
         entities = self.learnt.entities.merged(text, seen.entities, answer.entities)
         self.watch.worked()
         return self._parse(began, Seen(entities, intent, by_rule=False, ranking=ranking), locale)
