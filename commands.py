@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import compose
@@ -175,6 +176,7 @@ async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> 
     """Talk in the terminal until the customer has had enough."""
     from bot.dev.chat import Terminal, keyboard
     from bot.dev.saving import BRAND_DATA
+    from bot.dev.supervise import preload_training
     from bot.testing.clock import SetClock
 
     def learn() -> Recogniser:
@@ -184,6 +186,8 @@ async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> 
         world = made([BRAND_DATA])
         try:
             terminal = Terminal(settings, world, learn, tell)
+            if reload:  # While the first line is being typed.
+                Thread(target=preload_training, daemon=True, name="preload").start()
             await terminal.talk(keyboard(), reload=reload)
             if record:
                 tell(f"wrote {terminal.record(record)}")

@@ -43,7 +43,14 @@ def preload(*, training: bool = False) -> None:
     """Import what is slow and never changes, so that a restarted process has it already."""
     if training:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for name in (*SLOW, *(TRAINING if training else ())):
+        preload_training()
+    for name in SLOW:
+        importlib.import_module(name)
+
+
+def preload_training() -> None:
+    """Import what training needs, so that whoever changes an example does not wait for it."""
+    for name in TRAINING:
         importlib.import_module(name)
 
 
