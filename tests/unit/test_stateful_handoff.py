@@ -371,6 +371,17 @@ class Machine(RuleBasedStateMachine):
             self.writes(user, "human", True, "")
         self.time_passes(20, set(AGENTS), True)
 
+    @rule(user=customers, agent=agents)
+    def an_effect_stays_unknown_beside_somebody_who_put_it_aside(self, user: str, agent: str) -> None:
+        """Its case comes up while a person has the conversation, and has put it aside."""
+        self.bank.fail("paid", "down", 6)
+        self.writes(user, "open race", True, "lost")
+        self.writes(user, "human", True, "")
+        self.claims(user, agent, True)
+        self.its_holder_acts(user, "snooze")
+        for _ in range(3):
+            self.time_passes(20, set(AGENTS), True)
+
     @rule(agent=agents, presence=st.sampled_from(["available", "wrapping_up", "away"]))
     def is_present(self, agent: str, presence: Any) -> None:
         self.run(self.staff.present(self.people[agent].id, presence))
