@@ -139,7 +139,7 @@ class Queue:
                 for one in board.viewers.get(row["id"], [])
                 if one["agent"] != me.id
             ],
-            "snoozed_until": iso_or_none(row["snoozed_until"]),
+            "snoozed_until": iso_or_none(row["snoozed_until"]) if row["state"] == "snoozed" else None,
             "at_risk": row["state"] == "waiting" and now - row["waiting_since"] > self._settings.risk,
             "mine": row["agent"] == me.id,
             "live": bool(row["live"]),

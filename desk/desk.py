@@ -140,7 +140,7 @@ class Desk:
     async def wake(self, case: str, me: Agent) -> None:
         """Take it up again."""
         await self.item(case, me)
-        await self._change([rows.woken(case)])
+        await self._change([rows.woken(case, self.clock.now())])
 
     async def resolve(
         self, case: str, me: Agent, key: str, *, note: str, silent: bool, why: str = "resolved", csat: bool = False

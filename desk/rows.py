@@ -105,10 +105,12 @@ def snoozed(item: str, agent: str, until: datetime) -> Sql:
     )
 
 
-def woken(item: str) -> Sql:
-    """Back with its holder."""
+def woken(item: str, now: datetime) -> Sql:
+    """Back with its holder; since when, stands where it said until when it slept."""
     return Sql(
-        f"{_TOUCHED}, state = 'held', snoozed_until = NULL WHERE id = :id AND state = 'snoozed'", {"id": item}, rows=1
+        f"{_TOUCHED}, state = 'held', snoozed_until = :at WHERE id = :id AND state = 'snoozed'",
+        {"id": item, "at": now.timestamp()},
+        rows=1,
     )
 
 

@@ -59,6 +59,8 @@ class Sweep:
         self._store, self._clock, self._handoff, self._staff, self._acts = store, clock, handoff, staff, acts
         self._settings = handoff.settings
         self._asking: asyncio.Task[None] | None = None
+        self._began = clock.now().timestamp()
+        """Of this process, epoch seconds. What came before, an outage perhaps, is nobody's silence."""
 
     async def once(self) -> None:
         """Look, and do what is due."""
@@ -108,7 +110,8 @@ class Sweep:
             values = {"id": row["id"], "agent": row["offered_to"]}
             offered = board.agents.get(row["offered_to"])
             # Who is wrapping up is given nothing new, but keeps what a colleague passed to them by name.
-            if offered is None or not offered.there(now, settings.offline):
+            fresh = at - self._began <= settings.offline and offered is not None and offered.presence != "away"
+            if offered is None or not (fresh or offered.there(now, settings.offline)):
                 await self._try([Sql(_UNOFFER, values, rows=1)])
             elif at - (row["offered_at"] or 0) > settings.offer:
                 await self._try([Sql(_FOR_ALL, values, rows=1)])
@@ -138,18 +141,19 @@ class Sweep:
 
     async def _snoozed(self, row: Mapping[str, Any], now: datetime) -> None:
         if row["unread"] or (row["snoozed_until"] or 0) <= now.timestamp():
-            await self._try([rows.woken(row["id"])])
+            await self._try([rows.woken(row["id"], now)])
 
     async def _held(self, row: Mapping[str, Any], board: Board, now: datetime) -> None:
         """An agent whose page is gone, or who leaves the customer unanswered: somebody else takes over."""
         at, holder = now.timestamp(), board.agents.get(row["agent"])
         offline = holder is None or holder.seen_at <= at - self._settings.offline
-        since = max(row["claimed_at"] or at, holder.seen_at if holder else 0)
+        since = max(row["claimed_at"] or at, holder.seen_at if holder else 0, self._began)
         if offline and at - since > self._settings.offline:
             await self._back(row, holder, now, "offline")
             return
         last = (await self._store.query(_LAST, id=row["conversation"]))[0]
-        open_since = max(last["at"] or 0, row["claimed_at"] or 0)
+        # Of one that was put aside, the time is when it was taken up again.
+        open_since = max(last["at"] or 0, row["claimed_at"] or 0, row["snoozed_until"] or 0, self._began)
         left = row["replied_at"] is None or (row["unread"] and (last["asked"] or 0) > (last["said"] or 0))
         if left and at - open_since > self._settings.unanswered:
             await self._back(row, holder, now, "unanswered")

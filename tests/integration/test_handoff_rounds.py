@@ -12,6 +12,7 @@ import pytest
 from bot.model import Inbound
 from bot.observe.metrics import REGISTRY
 from bot.settings import DeskSettings
+from desk.sweep import Sweep
 from tests.worlds.desk import Agents, DeskWorld, browser, serving
 
 
@@ -118,6 +119,43 @@ async def test_an_agent_whose_page_is_gone_loses_it_and_the_customer_is_told(des
     tom = await agent("tom")
     assert (await tom.post(f"cases/{case}/claim"))[0] == 200
     assert (await priya.post(f"cases/{case}/say", {"key": "k" * 10, "text": "sorry"}))[0] == 403
+
+
+async def test_an_outage_is_nobodys_silence(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await world.says("are you there?")
+    world.clock.move(timedelta(minutes=20))
+    # Another process, after an outage in which no page could be heard of and nobody could answer.
+    site = world.site
+    site.sweep = Sweep(world.store, world.clock, world.handoff, site.staff, site.acts)
+    await world.later(seconds=1)
+    assert (await priya.get("queue"))[1]["counts"]["held"] == 1
+    for _ in range(2):
+        await alive(priya)
+        await world.later(seconds=40)
+    assert (await priya.get("queue"))[1]["counts"]["held"] == 1
+    await world.later(seconds=46)
+    assert (await priya.get("queue"))[1]["counts"]["held"] == 0
+
+
+async def test_what_was_put_aside_is_not_unanswered_the_moment_it_is_back(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    until = (world.clock.now() + timedelta(minutes=20)).isoformat()
+    assert (await priya.post(f"cases/{case}/snooze", {"until": until}))[0] == 200
+    world.clock.move(timedelta(minutes=20))
+    for _ in range(3):
+        await alive(priya)
+        await world.later(seconds=1)
+    [mine] = (await priya.get("queue"))[1]["mine"]
+    assert (mine["state"], mine["snoozed_until"]) == ("held", None)
 
 
 async def test_a_customer_left_unanswered_goes_to_somebody_else(desk: Any) -> None:
