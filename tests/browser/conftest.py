@@ -1,7 +1,12 @@
-"""What browser tests wait for at most: only a failure sees it, and a build server may be slow."""
+"""What the browsers' tests share: how long an expectation is waited for."""
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+import pytest
 
-expect.set_options(timeout=20_000)
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> None:
+    """Nothing is slower for it: a test waits until it is so, and on a busy machine five seconds are not much."""
+    playwright = pytest.importorskip("playwright.async_api")
+    playwright.expect.set_options(timeout=15_000)

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from playwright.async_api import (
 from adapters.webchat.page import PageConfig, document
 from bot.web.ui import FOLDER
 from tests.browser.fake_directline import LARKSPUR, Activity, FakeDirectLine
+from tests.browser.site import allowed
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -236,7 +238,7 @@ async def test_typing_shows_and_passes(visit: Open, server: FakeDirectLine) -> N
     await server.heard()
     await server.push({"type": "typing"})
     await expect(page.locator(".dots")).to_be_visible()
-    await expect(page.locator(".dots")).to_have_count(0, timeout=7_000)
+    await expect(page.locator(".dots")).to_have_count(0)
 
 
 async def test_no_dots_of_ours_while_a_person_answers(visit: Open, server: FakeDirectLine) -> None:
@@ -254,7 +256,7 @@ async def test_a_person_sees_that_the_customer_writes_and_the_bot_does_not(visit
     await expect(bubbles(page, "person")).to_have_count(1)
     assert server.typed == 0
     await page.get_by_label("Your message").press_sequentially(" Priya")
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while server.typed == 0:
             await page.wait_for_timeout(20)
     await page.get_by_label("Your message").press_sequentially(", hello")
@@ -413,9 +415,10 @@ async def test_a_restart_is_shown_and_nothing_is_missed(visit: Open, server: Fak
     await expect(page.locator(".banner")).to_have_text("Reconnecting…")
     await server.say("While you were away.")
     server.down = False
-    await expect(bubbles(page, "bot")).to_have_text(["Before.", "While you were away."])
+    # It stands there for a few seconds only, so it is looked for before what stays.
     await expect(page.locator(".banner")).to_have_text("Back online")
-    await expect(page.locator(".banner")).to_have_text("", timeout=5_000)
+    await expect(bubbles(page, "bot")).to_have_text(["Before.", "While you were away."])
+    await expect(page.locator(".banner")).to_have_text("")
     await server.say("After.")
     await expect(bubbles(page, "bot")).to_have_count(3)
 
@@ -426,10 +429,10 @@ async def test_without_a_socket_it_polls(visit: Open, server: FakeDirectLine) ->
     await write(page, "hello")
     await expect(page.locator(".said.customer.sent")).to_have_count(1)
     await server.say("By polling.")
-    await expect(bubbles(page, "bot")).to_have_text("By polling.", timeout=2_500)
-    before = server.polls
+    await expect(bubbles(page, "bot")).to_have_text("By polling.", timeout=allowed(2.5) * 1000)
+    before, begun = server.polls, time.monotonic()
     await page.wait_for_timeout(2_200)
-    assert 1 <= server.polls - before <= 4
+    assert 1 <= server.polls - before <= time.monotonic() - begun + 2, "once a second"
 
 
 async def test_a_server_that_is_not_there_yet(visit: Open, server: FakeDirectLine) -> None:
@@ -437,8 +440,8 @@ async def test_a_server_that_is_not_there_yet(visit: Open, server: FakeDirectLin
     page = await visit("/chat?")
     await expect(page.locator(".banner")).to_contain_text("0333 200 0412")
     server.down = False
-    await expect(page.locator(".log")).to_have_attribute("aria-busy", "false")
     await expect(page.locator(".banner")).to_have_text("Back online")
+    await expect(page.locator(".log")).to_have_attribute("aria-busy", "false")
 
 
 async def test_two_tabs_of_one_chat_both_go_on(visit: Open, server: FakeDirectLine) -> None:
@@ -454,7 +457,7 @@ async def test_two_tabs_of_one_chat_both_go_on(visit: Open, server: FakeDirectLi
     await first.wait_for_timeout(2_500)
     assert server.streams == taken
     await first.evaluate("dispatchEvent(new Event('focus'))")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while server.streams == taken:  # noqa: ASYNC110  (the server counts; nobody tells)
             await asyncio.sleep(0.05)
 
@@ -466,7 +469,7 @@ async def test_a_dead_socket_is_found_out(visit: Open, server: FakeDirectLine) -
     await write(page, "hello?")
     await server.say("I hear you.")
     server.mute = False
-    await expect(bubbles(page, "bot")).to_have_text("I hear you.", timeout=6_000)
+    await expect(bubbles(page, "bot")).to_have_text("I hear you.")
     await server.say("And again.")
     await expect(bubbles(page, "bot")).to_have_count(2)
 
@@ -604,6 +607,8 @@ async def test_a_reader_further_up_is_left_there_and_told(visit: Open, server: F
     await converse(server)
     page = await visit(height=500)
     await page.locator(".log").evaluate("(log) => (log.scrollTop = 0)")
+    # The page hears of its own scrolling with the next picture it draws.
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     await page.wait_for_timeout(100)
     await server.say("Something new.")
     await page.get_by_role("button", name="New messages").click()
@@ -667,7 +672,7 @@ async def test_a_wide_window_keeps_the_chat_and_it_goes_on_by_itself(visit: Open
     await other.wait_for_load_state()
     assert await other.evaluate("window.opener === null")
     await server.say("Done. Your reference is DD-7781.")
-    await expect(bubbles(page, "bot").last).to_have_text("Done. Your reference is DD-7781.", timeout=1_000)
+    await expect(bubbles(page, "bot").last).to_have_text("Done. Your reference is DD-7781.", timeout=allowed(1) * 1000)
 
 
 async def test_a_used_link_is_shown_as_over_once_the_chat_has_gone_on(visit: Open, server: FakeDirectLine) -> None:

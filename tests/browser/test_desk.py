@@ -19,6 +19,7 @@ from desk.console import ConsoleConfig, document
 from tests.browser.desk_data import ago, ahead
 from tests.browser.desk_scene import AMARA, TOM, scene
 from tests.browser.fake_desk import FakeDesk
+from tests.browser.site import allowed
 from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM, VENDOR
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -185,9 +186,9 @@ async def test_taking_it_answering_and_hearing_back(visit: Open, desk: FakeDesk)
     await expect(page.locator(".said.person .when")).to_contain_text("Sent")
     assert [one["text"] for one in desk.posted("say")] == ["Hello, I’m Priya. <b>How</b> can I help?"]
     desk.line("c1", "customer", "<img src=x onerror=alert(1)>")
-    await expect(said(page, "customer").last).to_have_text("<img src=x onerror=alert(1)>", timeout=1_000)
+    await expect(said(page, "customer").last).to_have_text("<img src=x onerror=alert(1)>", timeout=allowed(1) * 1000)
     await expect(said(page, "person")).to_have_count(1)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while not desk.posted("seen") or desk.posted("seen")[-1]["pos"] != 3:
             await page.wait_for_timeout(50)
 
@@ -364,7 +365,7 @@ async def test_a_saved_reply_is_filled_in_and_not_sent_with_a_gap(visit: Open, d
     await page.keyboard.press("Enter")
     await expect(box(page)).to_have_value("Hello {first}, I’m Priya. Your reference is LM-C100000.")
     marked = "(box) => box.value.slice(box.selectionStart, box.selectionEnd)"
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(15):
         while await box(page).evaluate(marked) != "{first}":
             await page.wait_for_timeout(20)
     await page.keyboard.press("Enter")
@@ -416,11 +417,11 @@ async def test_a_desktop_notification_within_a_second_without_a_customers_words(
     begun = time.time()
     told = {"kind": "waiting", "case": "w1", "title": "Somebody is waiting", "text": "Asked for a person, Web chat"}
     desk.tell("priya", "notify", told)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(15):
         while not (shown := await page.evaluate("window.told")):
             await page.wait_for_timeout(20)
     (one,) = shown
-    assert one["at"] / 1000 - begun < 1
+    assert one["at"] / 1000 - begun < allowed(1)
     assert (one["title"], one["body"]) == ("Somebody is waiting", "Asked for a person, Web chat")
     await page.evaluate("window.last.onclick()")
     await expect(page.locator(".talk-head")).to_contain_text("Asked for a person")
@@ -444,7 +445,7 @@ async def test_two_agents_see_each_other_and_only_one_gets_it(visit: Open, desk:
     await expect(tom.locator(".toast")).to_contain_text("Priya Shah")
     await expect(box(tom)).to_have_count(0)
     await box(priya).press_sequentially("Hel")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while not any(one["typing"] for one in desk.posted("viewing")):
             await priya.wait_for_timeout(50)
     desk.change("c1", viewers=[{**TOM, "typing": True}])

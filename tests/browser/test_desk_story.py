@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
-from tests.browser.site import Site
+from tests.browser.site import Site, allowed
 from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM
 from tests.browser.test_desk import RECORD
 from tests.browser.test_story import approve, hears, say, sign_in
@@ -63,9 +64,27 @@ async def picture(page: Page, name: str) -> None:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
+async def preview(window: Locator) -> str:
+    """The very line that the customer will read."""
+    line = window.locator("[data-preview]")
+    await expect(line).not_to_be_empty()
+    return (await line.inner_text()).strip()
+
+
+async def all_read(site: Site) -> None:
+    """The desk knows that whoever holds it has read what the customer wrote."""
+    unread = (
+        "SELECT 1 FROM desk_item i JOIN entry e ON e.conversation = i.conversation"
+        " WHERE i.state <> 'ended' AND e.side = 'customer' AND e.pos > i.seen_pos"
+    )
+    async with asyncio.timeout(30):
+        while site.rows(unread):  # noqa: ASYNC110  (another process writes it; nobody tells)
+            await asyncio.sleep(0.1)
+
+
 async def _first_told(page: Page) -> float:
     """When the page first told the desktop, in epoch seconds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while not (told := await page.evaluate("window.told")):
             await page.wait_for_timeout(20)
     return float(told[0]["at"]) / 1000
@@ -90,7 +109,7 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     await say(customer, "talk to a person")
     told = await _first_told(priya)
     ((opened,),) = site.rows("SELECT opened_at FROM desk_item")
-    assert 0 < told - opened < 1
+    assert 0 < told - opened < allowed(1)
     await hears(customer, "I've asked a colleague to join you here")
     shown = str(await priya.evaluate("JSON.stringify(window.told)"))
     assert "Ana" not in shown
@@ -109,17 +128,22 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     await priya.bring_to_front()
     await priya.keyboard.press("c")
     await hears(customer, "Priya from Larkspur Mobile has joined")
+    # Only once her page has it, too, is what she types hers to write: it puts her into the box.
+    await expect(priya.locator("#text")).to_be_focused()
     await expect(tom.locator(".talk-head")).to_have_count(0)
     await expect(tom.locator(".queue")).to_contain_text("With colleagues")
     assert site.rows("SELECT state, COUNT(*) FROM desk_item GROUP BY state") == [("held", 1)]
 
     # A note that only colleagues see, a reply, and the customer's answer.
     await priya.keyboard.press("Escape")
+    await expect(priya.locator("#text")).not_to_be_focused()
     await priya.keyboard.press("n")
+    await expect(priya.locator(".composer.note #text")).to_be_focused()
     await priya.keyboard.type(NOTE)
     await priya.keyboard.press("Enter")
     await expect(priya.locator(".said.private")).to_contain_text(NOTE)
     await priya.get_by_role("button", name="Reply", exact=True).click()
+    await expect(priya.locator(".composer:not(.note) #text")).to_be_focused()
     await priya.keyboard.type("Hello Ana, I’m Priya. Which one is it about?")
     await priya.keyboard.press("Enter")
     await priya.get_by_role("dialog").get_by_role("button", name="Send to the customer").click()
@@ -160,13 +184,12 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     await priya.keyboard.press("Escape")
     await priya.keyboard.press("b")
     back = priya.get_by_role("dialog", name="Back to the bot")
-    line = (await back.locator("[data-preview]").inner_text()).strip()
+    line = await preview(back)
     await picture(priya, "desk-story-5-back")
     await back.get_by_role("button", name="Hand back").click()
     await expect(priya.locator(".queue")).to_contain_text("All quiet")
-    await hears(customer, line)
-    said = await customer.get_by_role("log").inner_text()
-    assert "Unlink this chat from your account?" in said.split(line, 1)[1]
+    goes_on = re.compile(f"{re.escape(line)}.*Unlink this chat from your account", re.DOTALL)
+    await expect(customer.get_by_role("log")).to_contain_text(goes_on)
     await say(customer, "no")
     await hears(customer, "the chat stays linked")
     said = await customer.get_by_role("log").inner_text()
@@ -240,6 +263,7 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     assert site.rows("SELECT amount, status FROM desk_act ORDER BY asked_at") == [(500, "done"), (2500, "done")]
     await expect(amara.locator(".tile").nth(1)).to_contain_text("1")
     await picture(amara, "desk-story-6-figures")
+    await priya.bring_to_front()
 
     # Killed and started again: everybody sees what they saw, and half a sentence is still there.
     await expect(priya.locator(".log")).to_contain_text("A credit of £25.00 is on your account")
@@ -249,14 +273,18 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     await expect(priya.locator(".notices")).to_contain_text("Reconnecting")
     await site.start()
     await say(customer, "are you there?")
-    await expect(priya.locator(".said.customer").last).to_contain_text("are you there?", timeout=20_000)
+    await expect(priya.locator(".said.customer").last).to_contain_text("are you there?", timeout=40_000)
     await expect(priya.locator(".notices")).not_to_contain_text("Reconnecting")
+    await expect(priya.locator(".said .bubble")).to_have_count(len(before) + 1)
     assert await priya.locator(".said .bubble").all_inner_texts() == [*before, "are you there?"]
     await expect(priya.locator("#text")).to_have_value("half a sentence")
     await priya.locator("#text").fill("")
 
     # Put aside, taken up again, passed on with a note, and resolved by the colleague.
+    # What had not been read would bring it back at once.
     await priya.bring_to_front()
+    await all_read(site)
+    await priya.locator("#text").focus()
     await priya.keyboard.press("Escape")
     await priya.keyboard.press("z")
     await priya.get_by_role("dialog").get_by_role("button", name="Snooze").click()
@@ -267,7 +295,7 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     window_ = priya.get_by_role("dialog", name="Transfer")
     await window_.get_by_label("Amara Cole").check()
     await window_.get_by_label("Note for whoever takes it").fill(NOTE)
-    line = (await window_.locator("[data-preview]").inner_text()).strip()
+    line = await preview(window_)
     await window_.get_by_role("button", name="Transfer").click()
     await hears(customer, line)
     await amara.bring_to_front()
@@ -278,7 +306,7 @@ async def test_acts_files_a_colleague_and_the_leads_page(browser: Browser, site:
     await hears(customer, "Amara from Larkspur Mobile has joined")
     await amara.keyboard.press("Escape")
     await amara.keyboard.press("e")
-    line = (await amara.get_by_role("dialog").locator("[data-preview]").inner_text()).strip()
+    line = await preview(amara.get_by_role("dialog"))
     assert "Amara" in line
     await amara.get_by_role("dialog").get_by_role("button", name="Resolve").click()
     await hears(customer, line)
