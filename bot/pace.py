@@ -95,6 +95,9 @@ class Pace:
         local.owed = max(0.0, local.owed - passed * self._rate)
         local.at = now
         self._local[key] = local
-        if len(self._local) > self._keys:
-            self._local.popitem(last=False)
+        for _ in range(2):
+            # Whoever was away for a whole bucket's time is as one who never came: nothing is free to lose, or owed.
+            oldest = next(iter(self._local.values()))
+            if now - oldest.at > self._burst / self._rate or len(self._local) > self._keys:
+                self._local.popitem(last=False)
         return local

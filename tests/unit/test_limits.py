@@ -127,6 +127,15 @@ async def test_the_longest_unused_keys_are_forgotten() -> None:
         assert list(one._local) == ["c", "d", "e"]
 
 
+async def test_whoever_was_away_for_a_whole_bucket_is_not_kept_in_memory(store: Store) -> None:
+    hand = Hand()
+    one = pace(store, rate=1.0, burst=10, hand=hand)
+    for number in range(50):
+        assert await passed(one, 4, f"passer-by {number}") == 4
+        hand.time += 3.0
+    assert len(one._local) <= 5
+
+
 # What is over a customer's limit
 
 
