@@ -1,4 +1,8 @@
-"""Sums of money in a message, as integer pence: £14.20, 14 pounds 20, 20 quid, fifty pence, a tenner."""
+"""Sums of money in a message, as integer pence: £14.20, 14 pounds 20, 20 quid, fifty pence, a tenner.
+
+The span is found by a grammar of our own; figures are then read by price-parser, which takes any first number for a
+price. It is loaded at the first span, since most messages have none.
+"""
 
 from __future__ import annotations
 
@@ -55,10 +59,16 @@ def _pence(match: re.Match[str]) -> int:
 
 def _number(said: str) -> int:
     """Hundredths of the number written in digits or words."""
-    said = said.lower().replace(",", "")
+    said = said.lower()
     if said[0].isdigit():
-        whole, _, part = said.partition(".")
-        return int(whole) * 100 + int(part.ljust(2, "0") or 0)
+        return _figures(said)
     if said.endswith("hundred"):
         return 100_00
     return sum(_TENS.get(w, _ONES.get(w, 0)) for w in re.split(r"[\s-]+", said)) * 100
+
+
+def _figures(said: str) -> int:
+    from price_parser import Price
+
+    found = Price.fromstring(said, decimal_separator=".").amount
+    return int(found * 100) if found is not None else 0
