@@ -25,6 +25,8 @@ from bot.store import open_store
 from bot.store.system_clock import SystemClock
 from bot.tending import tending
 from channels import PUSHED, Pushed, pushed
+from desk.builtin import BuiltInDesk
+from desks import sign_in_problem
 from signin import Proof, auth_of
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ async def check(settings: Settings, tell: Tell) -> int:
             ("understanding", checking.of_model(made, lambda line: None)),
             ("channels", _channels_check(made, store)),
             ("identity", _identity_check(made, store)),
+            ("people", _people_check(made)),
         ]
         wrong = await checking.run_checks(looked, tell)
     assembly.close_backends(made)
@@ -157,6 +160,19 @@ def _identity_check(made: Parts, store: Store) -> checking.Check:
         wrong = tuple(f"{name}: {problem}" for name, problem in problems.items() if problem)
         names = [*problems, *(["demo sign-in (for trying out, never for customers)"] if settings.identity.demo else [])]
         return Found("identity", ", ".join(names), wrong)
+
+    return look
+
+
+def _people_check(made: Parts) -> checking.Check:
+    async def look() -> Found:
+        settings, handoff = made.settings, assembly.handoff_of(made)
+        if settings.desk.acts:
+            assembly.from_factory(made, settings.desk.acts)
+        if not isinstance(handoff, BuiltInDesk):
+            return Found("people", settings.desk.handoff)
+        problem = await sign_in_problem(settings, made.clock)
+        return Found("people", f"the desk at {settings.public_url}/desk", (problem,) if problem else ())
 
     return look
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auth import AuthSettings, ProviderSettings
 from auth.demo_idp import DemoClient
-from auth.errors import SignInRefused
+from auth.errors import ProviderMisconfigured, SignInRefused
 from auth.oidc import OidcProvider
 from bot import assembly
 from bot.assembly import Parts
@@ -74,6 +74,10 @@ class StaffSignIn:
         """The provider's page, and the secrets to finish with."""
         return await self._provider.begin(redirect_uri=redirect_uri, state=state, max_age=self._durations.link_max_age)
 
+    async def problem(self) -> str:
+        """What is wrong with the provider, or with its settings here; "" if it can be used."""
+        return await self._provider.problem()
+
     async def finish(self, *, query: Mapping[str, str], secrets: Mapping[str, str]) -> SignedInStaff:
         """Who came back. Raises `SignInRefused`, `ProviderDown`, `ProviderMisconfigured`."""
         issuer = query.get("iss")
@@ -120,6 +124,19 @@ def _provider(settings: Settings, secret: bytes, listens: str) -> ProviderSettin
             back_channel=f"http://{listens}:{settings.server.port}/idp",
         )
     return None
+
+
+async def sign_in_problem(settings: Settings, clock: Clock) -> str:
+    """What keeps agents from signing in, and what to do; "" where nothing is seen to."""
+    try:
+        provider = _provider(settings, b"", listens="")
+        if provider is None:
+            return "desk.login is empty: nobody can sign in at the desk. Name your people's provider there."
+        # The demo's is served by the running process itself.
+        found = await StaffSignIn(provider, clock).problem() if settings.desk.login.issuer else ""
+    except ProviderMisconfigured as wrong:
+        found = str(wrong)
+    return found.replace("identity.providers.desk", "desk.login")
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,10 +108,24 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
             made[name.removesuffix("_FILE")] = Path(path).read_text("utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name} names {path}, which cannot be read ({error.strerror}).") from None
+    for name in made:
+        _known(name)
     for short, long in SHORT.items():
         if short in made:
             made[long] = made.pop(short)
     return made
+
+
+def _known(variable: str) -> None:
+    """Refuse what was surely meant for a setting and reaches none; others use the prefix as well. Raises
+    `SettingsError`."""
+    section, nested, _ = variable.removeprefix("PARLEY_").lower().partition("__")
+    if section in Settings.model_fields or variable in SHORT:
+        return
+    near = difflib.get_close_matches(section, Settings.model_fields, n=1, cutoff=0.75)
+    if nested or near:
+        hint = f" Did you mean PARLEY_{near[0].upper()}?" if near else ""
+        raise SettingsError(f"{variable}: there is no such setting.{hint}")
 
 
 def _explain(

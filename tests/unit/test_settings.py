@@ -147,6 +147,21 @@ def test_a_wrong_variable_is_named_itself(tmp_path: Path) -> None:
         load_settings(config(tmp_path, ""), {"PARLEY_SERVER__PROT": "1"})
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("PARLEY_SECRT", "PARLEY_SECRT: there is no such setting. Did you mean PARLEY_SECRET?"),
+        ("PARLEY_SERVR__PORT", "Did you mean PARLEY_SERVER?"),
+        ("PARLEY_NOTHING__OF_THAT", "PARLEY_NOTHING__OF_THAT: there is no such setting."),
+    ],
+)
+def test_a_mistyped_variable_is_not_passed_over(variable: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(config(tmp_path, ""), {variable: "1"})
+    assert said in str(error.value)
+    load_settings(config(tmp_path, ""), {"PARLEY_PYTHON": "1", "PARLEY_RASA_TOKEN": "1", "PARLEY_TEST_POSTGRES": "1"})
+
+
 def test_a_secret_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("x" * 40 + "\n")
     settings = load_settings(config(tmp_path, ""), {"PARLEY_SECRET_FILE": str(tmp_path / "s")})
