@@ -10,6 +10,7 @@ import msgspec
 from bot.model import Choice, Control, File, Inbound, Outbound
 from bot.script.cases import title, withdraw
 from bot.script.frame import Frame, awaited, waits_for_person
+from bot.script.leaving import LEFT
 
 if TYPE_CHECKING:
     from bot.conversation import Conversation
@@ -54,8 +55,16 @@ def _join(conversation: Conversation, name: str) -> None:
     scope.party = "agent"
     conversation.lent = None
     void_approvals(conversation)
+    _no_message_any_more(conversation)
     scope.handoffs.append(("handoff.status", {"state": "accepted", "message": name}))
     scope.put(Outbound(scope.text("host.joined", name=name), author="system"))
+
+
+def _no_message_any_more(conversation: Conversation) -> None:
+    """What was to be left for somebody who was not there: they are here, and are told it themselves."""
+    for stack in [one for one in conversation.stacks if one and one[-1].id in LEFT]:
+        conversation.drop(stack)
+    conversation.offers = [offer for offer in conversation.offers if offer["d"] not in LEFT]
 
 
 def _file(data: Any) -> File | None:

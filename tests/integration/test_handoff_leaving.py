@@ -88,6 +88,26 @@ async def test_when_the_case_was_closed_meanwhile_a_new_one_has_it(night: DeskWo
     assert (await _cases(night))[1]["summary"] == "Message: It is about the router, not the phone."
 
 
+@pytest.mark.promise("silent")
+async def test_somebody_who_comes_is_told_it_themselves(night: DeskWorld) -> None:
+    await night.says("cancel my direct debit")
+    await night.says("talk to a person")
+    await night.presses("Leave a message")
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(night))
+        priya = await stack.enter_async_context(browser(server, night, "priya"))
+        case = await night.case()
+        assert (await priya.post(f"cases/{case}/claim"))[0] == 200
+        assert "Priya from Larkspur Mobile has joined." in (await night.new())[-1]
+        assert await night.presses("Call me") == []
+        assert await night.says("leave a message") == []
+        assert (await priya.post(f"cases/{case}/return", {"key": "back-0001", "how": "resume"}))[0] == 200
+        said = " ".join(await night.new())
+    assert "handed you back" in said
+    assert "sign in" in said, "what was open before goes on"
+    assert "What should I pass on?" not in said
+
+
 async def test_nothing_to_pass_on_ends_it(night: DeskWorld) -> None:
     await night.says("talk to a person")
     await night.presses("Leave a message")
