@@ -75,19 +75,19 @@ async def _splits(
     finder = EntityFinder(replace(tables, examples=[]) if tables else NluData(), date.today)
     runs: list[list[Read]] = []
     for number, (train_at, test_at) in enumerate(splits, 1):
-        model = replace(taught(whole.part(train_at), "split"), encode=_known(whole, test_at))
+        model = replace(taught(whole.part(train_at), "split"), encode=_known(whole, test_at, code))
         chain = Chain(model, finder, ruled(examples))
         runs.append(await reads(chain, [examples[i] for i in test_at]))
         progress(f"{number} of {len(splits)}: {report(runs[-1:]).accuracy:.2%} right")
     return report(runs)
 
 
-def _known(whole: Lesson, at: Sequence[int]) -> Code | None:
-    """An encoder that has coded these examples before."""
-    if whole.vectors is None:
+def _known(whole: Lesson, at: Sequence[int], code: Code | None) -> Code | None:
+    """An encoder that has coded these examples before; a part of one, after a change of mind, it codes now."""
+    if whole.vectors is None or code is None:
         return None
     coded = {whole.examples[i].text: whole.vectors[i] for i in at}
-    return lambda texts: np.stack([coded[text] for text in texts])
+    return lambda texts: np.stack([coded[text] if text in coded else code([text])[0] for text in texts])
 
 
 def ruled(examples: Iterable[Example]) -> bool:

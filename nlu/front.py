@@ -61,7 +61,7 @@ class Front:
             return Seen(entities, intent, ranking=((intent, 1.0),))
         if intent := self._exactly(text, said, entities):
             return Seen(entities, known(intent), by_rule=False, ranking=offered(((intent, 1.0),)))
-        wish = afterthought(text[:LONGEST])
+        wish = afterthought(text[:LONGEST]) if self.ruled else None
         if wish and (intent := self.exact.get(plain(wish))) and known(intent):
             return Seen(entities, intent, by_rule=False, ranking=((intent, 1.0),))
         return Seen(entities, wish=wish)

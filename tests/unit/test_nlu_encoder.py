@@ -17,6 +17,7 @@ from nlu import build, embedded, weights
 from nlu.data import Example, load
 from nlu.encoder import WIDTH
 from nlu.errors import BadModel, NoWeights
+from nlu.evaluate import cross_validate
 from nlu.lesson import Lesson
 from nlu.minilm import EPSILON, HEADS, LAYERS, graph, prepare
 from nlu.model import NEVER, Fit, Model
@@ -125,6 +126,15 @@ def test_words_alone_are_enough_where_they_seldom_slip() -> None:
     assert 400 <= plain.sum() < 420
     few = Unseen(tuple(table[: SOME - 1] for table in held.margins), held.near[: SOME - 1])
     assert trust(few, Lesson(tuple(said[: SOME - 1]), (), lesson.vectors)).enough == NEVER
+
+
+async def test_a_change_of_mind_among_the_examples_is_coded_too() -> None:
+    changed = "order a pizza, no wait, show me the sense of it"
+    people = [Example("can i speak to someone", "human"), Example("get me a person", "human")]
+    coder = Fake()
+    found = await cross_validate([*EXAMPLES, *people, Example(changed, "bill")], 2, code=coder)
+    assert found.count == len(EXAMPLES) + 3
+    assert "show me the sense of it" in coder.asked
 
 
 def test_a_model_without_its_encoder_says_so(tmp_path: Path) -> None:
