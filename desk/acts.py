@@ -32,12 +32,18 @@ DEADLINE = 8.0
 AGAIN = (10.0, 30.0, 120.0, 600.0, 3600.0)
 """Seconds between read-backs of an act whose outcome is unknown."""
 
+DAY = 86400.0
+
 KINDS = ("goodwill", "ticket", "callback")
 
 _ASK = (
     "INSERT INTO desk_act (id, item, conversation, person, agent, act, amount, wanted_at, text, reason, status, held,"
     " asked_at) VALUES (:id, :item, :conversation, :person, :agent, :act, :amount, :wanted, :text, :reason, :status,"
     " :held, :at) ON CONFLICT (id) DO NOTHING"
+)
+_GIVEN = (
+    "SELECT coalesce(sum(amount), 0) AS given FROM desk_act WHERE agent = :agent AND person = :person AND id <> :but"
+    " AND act = 'goodwill' AND decided_by IS NULL AND status IN ('intent', 'done', 'unknown') AND asked_at > :since"
 )
 _GET = "SELECT t.*, p.customer_ref FROM desk_act t LEFT JOIN person p ON p.id = t.person WHERE t.id = :id"
 _DUE = "SELECT id FROM desk_act WHERE status IN ('intent', 'unknown') AND held <= :now ORDER BY held LIMIT 20"
@@ -126,8 +132,8 @@ class Acts:
         if wish.act == "goodwill" and row.get("customer_ref") is None:
             raise NotAllowed("The customer has not signed in, so there is no account to credit.")
         limit, now = self.limit(wish.act, me.role), self._clock.now()
-        above = limit is not None and (wish.amount or 0) > limit
         id = f"{me.id}:{key}"
+        above = limit is not None and (wish.amount or 0) + await self._given(row, me, id, now) > limit
         values = {
             "id": id,
             "item": row["id"],
@@ -149,6 +155,12 @@ class Acts:
         if kept["status"] == "intent":
             await self._do(kept)
         return await self._get(id)
+
+    async def _given(self, row: Mapping[str, Any], me: Agent, but: str, now: datetime) -> int:
+        """What this agent alone gave this customer within a day: a limit in slices is no limit."""
+        values = {"agent": me.id, "person": row["person"] or row.get("known"), "but": but}
+        rows = await self._store.query(_GIVEN, **values, since=now.timestamp() - DAY)
+        return int(rows[0]["given"])
 
     async def decide(self, id: str, me: Agent, *, approve: bool, why: str) -> dict[str, Any]:
         """A lead decides what somebody else asked for. Raises `NotAllowed`, `Changed`."""

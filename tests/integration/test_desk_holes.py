@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -148,3 +149,28 @@ async def test_strangers_do_not_fill_the_audit(desk: Any) -> None:
     for _ in range(5):
         assert (await priya.post("presence", {"state": "away"}, **{"X-Desk-CSRF": "forged"}))[0] == 403
     assert (await world.audited()).count("refused") == before + 5
+
+
+@pytest.mark.promise("assured")
+async def test_a_limit_in_slices_is_no_limit(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.login.know(world.address(), "C-1001")
+    await world.says("what is my balance")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+
+    async def credit(amount: int, key: str) -> str:
+        wish = {"key": key, "act": "goodwill", "amount": amount, "reason": "sorry"}
+        return str((await priya.post(f"cases/{case}/act", wish))[1]["status"])
+
+    assert [await credit(600, "act-00001"), await credit(400, "act-00002")] == ["done", "done"]
+    assert await credit(400, "act-00002") == "done"
+    assert await credit(1, "act-00003") == "waiting_approval"
+    assert sum(amount for _, amount in world.acts.done_by.values()) == 1000
+    world.clock.move(timedelta(days=1, seconds=1))
+    await priya.sign_in("priya")
+    await world.says("talk to a person")
+    await priya.post(f"cases/{await world.case()}/claim")
+    assert await credit(1000, "act-00004") == "done"
