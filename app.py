@@ -16,11 +16,13 @@ except ModuleNotFoundError:
     sys.exit("Error: this Python has not Parley's packages. Run `make run` once, then call .venv/bin/python app.py …")
 
 import keeping
+import scaffolding
 import understanding
 from bot.errors import ParleyError
 
 if TYPE_CHECKING:
     from bot.dev.watching import Seen
+    from bot.settings import Settings
 
 P = ParamSpec("P")
 
@@ -30,8 +32,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Parley answers a brand's customers inside the social networks they already use.",
 )
-new = typer.Typer(no_args_is_help=True, help="Write a new dialog or a new brand.")
-cli.add_typer(new, name="new")
 demo = typer.Typer(no_args_is_help=True, help="Show what Parley does.")
 cli.add_typer(demo, name="demo")
 
@@ -53,6 +53,13 @@ def command(fn: Callable[P, int | None]) -> Callable[P, None]:
         raise SystemExit(guarded(lambda: fn(*args, **kwargs) or 0))
 
     return run
+
+
+def settings_of(config: Path) -> Settings:
+    """The configuration, read. Raises `SettingsError`."""
+    from bot.configuration import load_settings
+
+    return load_settings(config)
 
 
 def guarded(work: Callable[[], int]) -> int:
@@ -139,10 +146,9 @@ def _run(config: Path, dev: bool, reload: bool, workers: int | None) -> int:
 @command
 def check(config: Config = CONFIG) -> int:
     """Say what is right, what is wrong and what to do."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     tell(f"ok     {'configuration':<14} {config}")
     wrong = asyncio.run(commands.check(settings, tell))
@@ -158,10 +164,9 @@ def chat(
     reload: Annotated[bool, typer.Option("--reload", help="Take changed dialogs, texts and examples.")] = False,
 ) -> int:
     """Talk to the bot here, over the real engine, with the brand's own data in memory."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.chat(settings, tell, record=record, reload=reload))
     return 0
@@ -175,10 +180,9 @@ def transcripts(
     rewrite: Annotated[bool, typer.Option("--rewrite", help="Write what the bot says now, for review.")] = False,
 ) -> int:
     """Play transcripts in four modes: plain, amnesia, redelivery, crash."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     return 1 if asyncio.run(commands.transcripts(settings, files or [], tell, rewrite=rewrite)) else 0
 
@@ -187,10 +191,9 @@ def transcripts(
 @command
 def cases(config: Config = CONFIG) -> int:
     """List what waits for a person."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.cases(settings, tell))
     return 0
@@ -202,10 +205,9 @@ def connect(
     channel: Annotated[str, typer.Argument(help="The channel: telegram, slack or messenger.")], config: Config = CONFIG
 ) -> int:
     """Set a channel up at its platform, check its token, and say what to do next."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.connect(settings, channel, tell))
     return 0
@@ -215,10 +217,9 @@ def connect(
 @command
 def dead_letters(config: Config = CONFIG) -> int:
     """List what could not be sent, and what came in and could not be read."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.dead_letters(settings, tell))
     return 0
@@ -241,10 +242,9 @@ def migrate(config: Config = CONFIG) -> int:
 @command
 def rotate_keys(config: Config = CONFIG) -> int:
     """Seal every stored token anew under the present secret, so that an earlier one can be forgotten."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.rotate_keys(settings, tell))
     return 0
@@ -257,42 +257,16 @@ def release(
     config: Config = CONFIG,
 ) -> int:
     """Write the dialogs' versions.lock, and a sample journal of each newly released one."""
-    from bot.configuration import load_settings
-
-    settings = load_settings(config)
     import commands
+
+    settings = settings_of(config)
 
     asyncio.run(commands.release(settings, files or [], tell))
     return 0
 
 
-@new.command("dialog")
-@command
-def new_dialog(name: str, config: Config = CONFIG) -> int:
-    """Write a dialog with texts, examples, service and transcript into the brand's folder."""
-    from bot.configuration import load_settings
-    from bot.dev.scaffold import new_dialog as write
-
-    for file in write(load_settings(config), name):
-        tell(f"wrote {file}")
-    tell(f"Now: python app.py transcripts --config {config}")
-    return 0
-
-
-@new.command("brand")
-@command
-def new_brand(name: str, folder: Annotated[Path, typer.Option(help="Where its folder goes.")] = Path()) -> int:
-    """Write a brand's folder: configuration, facts, look, texts."""
-    from bot.dev.scaffold import new_brand as write
-
-    for file in write(folder, name):
-        tell(f"wrote {file}")
-    tell(f"Now: python app.py run --config {folder / name / 'config.yml'}")
-    return 0
-
-
-keeping.register(cli, command)
-understanding.register(cli, command)
+for group in (scaffolding, keeping, understanding):
+    group.register(cli, command)
 
 
 @demo.command("traffic")

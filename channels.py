@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.intake import ControlRule
@@ -18,10 +19,6 @@ from bot.serving import Worker
 
 if TYPE_CHECKING:
     from aiohttp.web import RouteDef
-
-    from adapters.messenger import Messenger
-    from adapters.slack import Slack
-    from adapters.telegram import Telegram
 
 
 PUSHED = ("telegram", "slack", "messenger")
@@ -84,14 +81,20 @@ def pushed(
 
     A platform's library is imported only if it is wanted.
     """
-    found: dict[str, Pushed] = {}
-    if made.settings.channels.telegram.enabled and only in ("", "telegram"):
-        found["telegram"] = _telegram(made, store, secret, control, links, files, unlinks, redactor)
-    if made.settings.channels.slack.enabled and only in ("", "slack"):
-        found["slack"] = _slack(made, store, control, links, files, unlinks, redactor)
-    if made.settings.channels.messenger.enabled and only in ("", "messenger"):
-        found["messenger"] = _messenger(made, store, secret, control, links, files, unlinks, redactor)
-    return found
+    makers = {"telegram": _telegram, "slack": _slack, "messenger": _messenger}
+    wanted = [name for name in PUSHED if getattr(made.settings.channels, name).enabled and only in ("", name)]
+    return {
+        name: makers[name](made, secret)(
+            store=store,
+            clock=made.clock,
+            control=control,
+            links=links,
+            files=files,
+            unlinks=unlinks,
+            redactor=redactor,
+        )
+        for name in wanted
+    }
 
 
 def hints_of(push: Mapping[str, Pushed]) -> dict[str, Hint]:
@@ -99,102 +102,56 @@ def hints_of(push: Mapping[str, Pushed]) -> dict[str, Hint]:
     return {name: one for name, one in push.items() if name in HINTING and isinstance(one, Hint)}
 
 
-def _telegram(
-    made: Parts,
-    store: Store,
-    secret: bytes,
-    control: ControlRule,
-    links: LinkMinter,
-    files: FileMinter | None,
-    unlinks: Unlinks,
-    redactor: Redactor | None,
-) -> Telegram:
+Edge = Callable[..., Pushed]
+"""A channel's edge with its settings; what all have in common is still to be given."""
+
+
+def _telegram(made: Parts, secret: bytes) -> Edge:
     from adapters.telegram import Telegram, TelegramSettings
 
     given = made.settings.channels.telegram
     token = given.token.get_secret_value()
     if not token:
         raise SettingsError("channels.telegram.token: give the token that BotFather made for the bot.")
-    return Telegram(
-        store=store,
-        clock=made.clock,
-        settings=TelegramSettings(
-            brand=made.settings.brand.id,
-            token=token,
-            secret=derive(secret, "telegram").hex(),
-            mode=given.mode,
-            api=given.api,
-        ),
-        control=control,
-        links=links,
-        files=files,
-        unlinks=unlinks,
-        redactor=redactor,
+    settings = TelegramSettings(
+        brand=made.settings.brand.id,
+        token=token,
+        secret=derive(secret, "telegram").hex(),
+        mode=given.mode,
+        api=given.api,
     )
+    return partial(Telegram, settings=settings)
 
 
-def _slack(
-    made: Parts,
-    store: Store,
-    control: ControlRule,
-    links: LinkMinter,
-    files: FileMinter | None,
-    unlinks: Unlinks,
-    redactor: Redactor | None,
-) -> Slack:
+def _slack(made: Parts, secret: bytes) -> Edge:
     from adapters.slack import Slack, SlackSettings
 
     given = made.settings.channels.slack
-    return Slack(
-        store=store,
-        clock=made.clock,
-        settings=SlackSettings(
-            brand=made.settings.brand.id,
-            token=given.token.get_secret_value(),
-            signing_secret=given.signing_secret.get_secret_value(),
-            app_token=given.app_token.get_secret_value(),
-            mode=given.mode,
-            api=given.api,
-        ),
-        control=control,
-        links=links,
-        unlinks=unlinks,
-        files=files,
-        redactor=redactor,
+    settings = SlackSettings(
+        brand=made.settings.brand.id,
+        token=given.token.get_secret_value(),
+        signing_secret=given.signing_secret.get_secret_value(),
+        app_token=given.app_token.get_secret_value(),
+        mode=given.mode,
+        api=given.api,
     )
+    return partial(Slack, settings=settings)
 
 
-def _messenger(
-    made: Parts,
-    store: Store,
-    secret: bytes,
-    control: ControlRule,
-    links: LinkMinter,
-    files: FileMinter | None,
-    unlinks: Unlinks,
-    redactor: Redactor | None,
-) -> Messenger:
+def _messenger(made: Parts, secret: bytes) -> Edge:
     from adapters.messenger import Messenger, MessengerSettings
 
     given = made.settings.channels.messenger
-    return Messenger(
-        store=store,
-        clock=made.clock,
-        settings=MessengerSettings(
-            brand=made.settings.brand.id,
-            page=given.page,
-            token=given.token.get_secret_value(),
-            app_secret=given.app_secret.get_secret_value(),
-            verify_token=given.verify_token.get_secret_value() or derive(secret, "messenger").hex(),
-            app_id=given.app_id,
-            api=given.api,
-            version=given.version,
-            comments=given.comments,
-            human_agent=given.human_agent,
-        ),
-        control=control,
-        links=links,
-        files=files,
-        unlinks=unlinks,
-        redactor=redactor,
+    settings = MessengerSettings(
+        brand=made.settings.brand.id,
+        page=given.page,
+        token=given.token.get_secret_value(),
+        app_secret=given.app_secret.get_secret_value(),
+        verify_token=given.verify_token.get_secret_value() or derive(secret, "messenger").hex(),
+        app_id=given.app_id,
+        api=given.api,
+        version=given.version,
+        comments=given.comments,
+        human_agent=given.human_agent,
     )
+    return partial(Messenger, settings=settings)

@@ -1,6 +1,6 @@
 """Wires a whole site: store, engine, identity, web chat, pages, workers.
 
-With `app.py`, `commands.py`, `channels.py` and `signin.py` the only modules that know neighbours.
+With `app.py` and the modules beside it the only one that knows neighbours.
 """
 
 from __future__ import annotations
@@ -13,44 +13,36 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import keeping
-from adapters.webchat import WebChat, WebchatChannel, WebChatSettings
-from adapters.webchat.page import PageConfig
+from adapters.webchat import WebchatChannel
 from auth import Auth
 from auth.pages import PAGES, Hint
 from backends.receipts import EffectReceipts
 from bot import assembly, web
 from bot.assembly import Parts, Tell
 from bot.checking import require_whole
-from bot.commanding import Commands, socket_of
 from bot.dev.routes import DevRoutes
 from bot.dev.saving import save_transcript
 from bot.dev.traces import Traces
 from bot.errors import SchemaBehind
-from bot.observe.counting import Counting
 from bot.overflow import Overflow, paces
 from bot.pace import Pace
-from bot.ports import Channel, Identity, Recogniser, Store
-from bot.retention import Retention
+from bot.ports import Channel, Recogniser, Store
 from bot.script.catalogue import Services
-from bot.script.settling import EVERY, Settling
 from bot.secret import derive
-from bot.serving import RELOAD, Every, ParentGone, Process, Worker, writable
+from bot.serving import RELOAD, ParentGone, Process, Worker, writable
 from bot.settings import HOME, Settings
 from bot.store import migrate, open_store
 from bot.store.urls import POSTGRES
 from bot.tending import reading, tended, tending
 from bot.tuning import tune
-from bot.unsure import Unsure
 from bot.web import openapi
-from bot.web.downloads import BY_A_PERSON, Downloads
 from bot.web.home import Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from channels import Pushed, hints_of, pushed
-from desk.files import Files as AgentFiles
 from desks import desk_of
-from dialogs.services import Files, Receipts
+from dialogs.services import Receipts
 from signin import Proof, auth_of, demo_idp, listens
+from webchat import downloads_of, webchat_of
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -118,6 +110,9 @@ async def site(made: Parts, tell: Tell, *, dev: bool = False, shared: bool = Fal
 async def _built(
     made: Parts, store: Store, recogniser: Recogniser, secrets: list[bytes], *, dev: bool, shared: bool
 ) -> Site:
+    # It imports botbuilder, which takes a second or two, so not before there is a site to run.
+    from background import workers_of
+
     settings = made.settings
     drain = web.Drain()
     process = Process(drain, seconds=settings.server.drain, shared=shared)
@@ -138,8 +133,8 @@ async def _built(
         secret=secrets[0],
         handoff=handoff,
     )
-    downloads = _downloads(made, store, auth.identity, offered, proof)
-    chat = _webchat(made, store, secrets[0], auth, recogniser, downloads, drain, dev=dev)
+    downloads = downloads_of(made, store, auth.identity, offered, proof)
+    chat = webchat_of(made, store, secrets[0], auth, recogniser, downloads, drain, dev=dev)
     proof.sessions = chat.sessions
     push = pushed(
         made,
@@ -193,47 +188,10 @@ async def _built(
     app.middlewares.append(web.at_once(settings.limits.requests))
     app.middlewares.append(one_host(settings.public_url))
     app.middlewares.append(_paced_pages(settings, store, secrets[0]))
-    workers = {**_workers(host, bridge, auth, made, push, traces), **behind}
+    workers = {**workers_of(host, bridge, auth, made, push, channels, traces), **behind}
     if desk is not None:
         workers.update(desk.workers())
     return Site(app, host, process, workers, welcome, push, reads)
-
-
-def _workers(
-    host: Host, bridge: Any, auth: Auth, made: Parts, push: Mapping[str, Pushed], traces: Traces | None
-) -> dict[str, Worker]:
-    from bot.delivery import Delivery, Sending
-    from bot.routing import Thresholds
-    from bot.turn import Turns
-
-    limits, nlu = made.settings.limits, made.settings.nlu
-    unsure = Unsure(host.store, host.clock, traces) if nlu.keep_unsure else None
-    observer = Counting(unsure or traces)
-    channels: dict[str, Channel] = {"webchat": WebchatChannel(), **{name: one.channel for name, one in push.items()}}
-    return {
-        **{name: worker for one in push.values() for name, worker in one.workers().items()},
-        "turns": Turns(
-            host,
-            bridge,
-            lanes=limits.turns,
-            thresholds=Thresholds(start=nlu.start, interrupt=nlu.interrupt, near=nlu.near, mention=nlu.mention),
-            observer=observer,
-        ),
-        "delivery": Delivery(
-            host.store,
-            channels,
-            host.clock,
-            lanes=limits.sends,
-            sending=Sending(lease=limits.send * 1.25, deadline=limits.send),
-            observer=observer,
-        ),
-        "settling": Every(EVERY, "settling", Settling(host.store, host.clock, host.services).once),
-        "timers": Every(limits.timers, "timers", lambda: host.store.due_timers(host.clock.now())),
-        "logins": Every(5.0, "logins", auth.sweep),
-        **({"unsure": Every(5.0, "unsure", unsure.write)} if unsure else {}),
-        "retention": _retention(made, host.store),
-        **_commands(made, host.store, auth),
-    }
 
 
 def whole(settings: Settings, listening: socket.socket) -> Parts:
@@ -256,19 +214,6 @@ def _paced_pages(settings: Settings, store: Store, secret: bytes) -> Middleware:
     limits = settings.limits
     pace = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=derive(secret, "pace"))
     return web.per_address(pace, PAGES, proxies=settings.server.proxies)
-
-
-def _retention(made: Parts, store: Store) -> Retention:
-    days = made.settings.retention.model_dump(exclude={"batch", "every"})
-    return Retention(store, made.clock, days, batch=made.settings.retention.batch, every=made.settings.retention.every)
-
-
-def _commands(made: Parts, store: Store, auth: Auth) -> dict[str, Worker]:
-    """What an embedded database's one process does for the command line."""
-    path = socket_of(made.settings.store_url)
-    if path is None:
-        return {}
-    return {"commands": Commands(path, keeping.handlers(made, store, auth, assembly.secrets_of(made.settings)))}
 
 
 async def run(
@@ -311,63 +256,6 @@ async def _watch(made: Parts, process: Process, since: Seen) -> None:
 
     await changed(made.settings, since)
     process.stop(RELOAD)
-
-
-def _downloads(made: Parts, store: Store, identity: Identity, offered: Services, proof: Proof) -> Downloads:
-    agents = AgentFiles(store, made.clock, made.settings.desk.upload)
-
-    async def open_file(ref: str, customer: str) -> bytes:
-        if ref.startswith(BY_A_PERSON):
-            return await agents.open(ref)
-        body: bytes = await offered.get(Files).open_file(ref, customer)
-        return body
-
-    return Downloads(store, made.clock, identity, open_file, proof.same_browser, made.settings.public_url)
-
-
-def _webchat(
-    made: Parts,
-    store: Store,
-    secret: bytes,
-    auth: Auth,
-    recogniser: Recogniser,
-    downloads: Downloads,
-    drain: web.Drain,
-    *,
-    dev: bool,
-) -> WebChat:
-    settings = made.settings
-    page = PageConfig(
-        brand=settings.brand_view,
-        locale=settings.texts.locales[0],
-        starters=settings.brand.starters,
-        words={"kept": settings.brand.kept} if settings.brand.kept else {},
-        dev=dev,
-    )
-    return WebChat(
-        store=store,
-        clock=made.clock,
-        settings=_webchat_settings(settings, secret),
-        control=recogniser.control,
-        redactor=auth.redactor,
-        links=auth.minter,
-        files=downloads,
-        page=page,
-        drain=drain,
-        keeper=AgentFiles(store, made.clock, settings.desk.upload),
-    )
-
-
-def _webchat_settings(settings: Settings, secret: bytes) -> WebChatSettings:
-    given = settings.channels.webchat
-    return WebChatSettings(
-        brand=settings.brand.id,
-        secret=derive(secret, "webchat"),
-        public_url=settings.public_url,
-        proxies=settings.server.proxies,
-        site_secrets=tuple(one.get_secret_value() for one in given.site_secrets),
-        **given.model_dump(exclude={"enabled", "site_secrets"}),
-    )
 
 
 def _dev(made: Parts, store: Store, traces: Traces) -> list[RouteDef]:
