@@ -106,7 +106,7 @@ def unseen(lesson: Lesson, count: int = FOLDS) -> Unseen:
             margins[0][i, at] = words.margins(row) if len(row[0]) or near is not None else np.nan
         if near is not None and lesson.vectors is not None:
             alike = near.alike(lesson.vectors[test_at])
-            cells = np.ix_(np.array(test_at), at)
+            cells = np.ix_(np.array(test_at, dtype=np.int64), at)
             margins[1][cells] = near.margins(alike)
             cosines[test_at] = 0
             cosines[cells] = near.cosines(alike)

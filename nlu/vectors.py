@@ -16,7 +16,7 @@ from nlu.lesson import Code
 from nlu.vectoriser import Floats
 
 MOST = 20_000
-"""How many utterances are kept beside the encoder, for whoever learns with it next."""
+"""How many utterances are kept beside the encoder, for whoever learns with it next, or of what is tried out."""
 
 
 def remembering(encoder: Encoder, cache: Path, progress: Callable[[str], None], beside: Path | None = None) -> Code:
@@ -27,7 +27,10 @@ def remembering(encoder: Encoder, cache: Path, progress: Callable[[str], None], 
 def vectors(
     encoder: Encoder, texts: Sequence[str], cache: Path, progress: Callable[[str], None], beside: Path | None = None
 ) -> Floats:
-    """One row a text; `cache` is the folder of the models. A damaged file counts as none."""
+    """One row a text; `cache` is the folder of the models. A damaged file counts as none.
+
+    A site (`beside` is given) keeps its present utterances and no others; what is tried out may come again.
+    """
     name = f"vectors-{encoder.id}.npz"
     own = cache / name
     before = _kept(own)
@@ -39,7 +42,8 @@ def vectors(
         known |= dict(zip(new, encoder(new), strict=True))
     if any(text not in before for text in texts):
         cache.mkdir(parents=True, exist_ok=True)
-        _keep(own, {text: known[text] for text in dict.fromkeys(texts)})
+        kept = list(dict.fromkeys(texts if beside is not None else [*texts, *before]))
+        _keep(own, {text: known[text] for text in kept[:MOST]})
     if new and beside is not None and os.access(beside, os.W_OK):
         _keep(beside / name, dict(list((shared | known).items())[-MOST:]))
     return np.stack([known[text] for text in texts]) if texts else np.zeros((0, 0), np.float32)

@@ -150,6 +150,15 @@ def test_only_new_utterances_are_coded_again(tmp_path: Path) -> None:
     again = vectors(coder, ["stop the dd", "who won", "show my bill"], tmp_path, said.append)  # type: ignore[arg-type]
     assert coder.asked == ["who won"]
     np.testing.assert_array_equal(again[[2, 0]], first)
+    vectors(coder, ["what is tried out"], tmp_path, print)  # type: ignore[arg-type]
+    coder.asked.clear()
+    vectors(coder, ["who won", "show my bill"], tmp_path, print)  # type: ignore[arg-type]
+    assert coder.asked == []
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    vectors(coder, ["another one"], tmp_path, print, beside)  # type: ignore[arg-type]
+    vectors(coder, ["who won"], tmp_path, print)  # type: ignore[arg-type]
+    assert coder.asked == ["another one", "who won"], "a site forgets what is no example any more"
     assert said == ["coding 2 utterances", "coding 1 utterances"]
 
 
