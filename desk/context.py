@@ -247,7 +247,7 @@ def _summary(
     last = trail[-1]["text"][:120] if trail else ""
     left = [line for case in cases if not case["closed"] for line in lines_left(str(case["summary"]))]
     said = f"Last said: “{last}”" if last else "They have written nothing yet."
-    return [f"{known.reason(row['reason'])}{again}", doing, _cut("; ".join(left), 300) if left else said]
+    return [f"{known.reason(row['reason'])}{again}", doing, _cut(" · ".join(left), 300) if left else said]
 
 
 def _effects(rows: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

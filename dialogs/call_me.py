@@ -16,7 +16,7 @@ def phone(text: str) -> str:
     if len(found) != 1:
         raise ValueError("not one phone number")
     number = found.pop()
-    return f"{number[:5]} {number[5:]}" if re.fullmatch(r"0\d{10}", number) else number
+    return f"{number[:5]} {number[5:]}" if re.fullmatch(r"07\d{9}", number) else number
 
 
 @dialog("call_me")
