@@ -41,7 +41,7 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 made = work(connection)
-            except BaseException:
+            except BaseException:  # Whatever stopped the work, a half of it must not be committed with the next.
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")

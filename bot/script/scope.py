@@ -271,7 +271,7 @@ class Scope:
         self.changes.extend(changes)
         try:
             mark = await self.host.store.checkpoint(self.claim, self.work(True))
-        except BaseException:
+        except BaseException:  # Cancelled as well: what was not written with this checkpoint is not the next one's.
             del self.changes[kept:]
             raise
         self.rows.clear()

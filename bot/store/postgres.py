@@ -264,7 +264,7 @@ async def open_postgres(
         )
         try:
             require(await pool.fetchval(VERSION))
-        except BaseException:
+        except BaseException:  # Cancelled as well: nobody else can close the pool yet.
             pool.terminate()
             raise
     except asyncpg.UndefinedTableError as error:

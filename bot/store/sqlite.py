@@ -234,7 +234,7 @@ def open_sqlite(
     lock = FileLock(path)
     try:
         write = sqlite_open.writer(path, fsync)
-    except BaseException:
+    except BaseException:  # Interrupted as well: the lock would else be held by a store that nobody has.
         lock.release()
         raise
     return make(write=write, read=partial(sqlite_open.reader, path), lock=lock)
