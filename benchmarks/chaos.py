@@ -50,6 +50,9 @@ FEW = 3
 """Answers between two blows, at least."""
 LONG = 20.0
 """Seconds with a worker there after which a blow falls although nobody was answered."""
+WEARY = 30.0
+"""Seconds without a word after which a customer is let through before the next blow: a sign-in takes a dozen requests,
+and on a slow machine none would ever end between two blows."""
 SETTLING = 150.0
 """Seconds at most until nothing is left to do, once the last customer has gone."""
 
@@ -148,13 +151,18 @@ class Run:
     async def _progress(self) -> None:
         """Let the site answer a few customers between two blows: one that is only ever starting proves nothing."""
         wanted, blown = self._answers() + FEW, time.monotonic()
-        for _ in iter(lambda: self._answers() >= wanted or self._idle(blown), True):
+        for _ in iter(lambda: (self._answers() >= wanted and not self._weary()) or self._idle(blown), True):
             await asyncio.sleep(0.02)
 
     def _idle(self, blown: float) -> bool:
         """Whether a worker has been there for long since the last blow: then there may be nobody to answer."""
         there = [max(since, blown) for pid, since in self.site.ready.items() if pid not in self.frozen]
         return bool(there) and time.monotonic() - min(there) > LONG
+
+    def _weary(self) -> bool:
+        """Whether somebody has been waiting for very long."""
+        now = time.monotonic()
+        return any(diary.quiet is not None and now - diary.quiet > WEARY for diary in self.diaries)
 
     def _answers(self) -> int:
         return sum(len(diary.shown) for diary in self.diaries)

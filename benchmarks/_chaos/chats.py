@@ -51,6 +51,8 @@ class Diary:
     inbox: asyncio.Queue[Shown] = field(default_factory=asyncio.Queue)
     waiting: float | None = None
     blows: list[float] = field(default_factory=list)
+    quiet: float | None = None
+    """Since when somebody with an errand has heard nothing."""
 
     def asks(self) -> None:
         """The customer has begun to send, and waits."""

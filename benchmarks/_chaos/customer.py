@@ -90,7 +90,9 @@ class Customer:
                 # What nobody could confirm is with a person, and the dialog waits for them.
                 if errand.name not in self._with_a_person:
                     await self.do(errand)
+                    self.chat.diary.quiet = None
         finally:
+            self.chat.diary.quiet = None
             await self.chat.close()
 
     async def do(self, errand: Errand) -> None:
@@ -99,16 +101,17 @@ class Customer:
         while not inbox.empty():
             inbox.get_nowait()
         await self.chat.say(errand.ask)
-        quiet_since = time.monotonic()
+        diary = self.chat.diary
+        quiet_since = diary.quiet = time.monotonic()
         for _ in range(200):
             try:
                 async with asyncio.timeout(max(0.1, quiet_since + PATIENCE - time.monotonic())):
                     shown = await inbox.get()
             except TimeoutError:
-                self._tally.stuck.append(f"{errand.name} in {self.chat.diary.channel}: {self._last()}")
+                self._tally.stuck.append(f"{errand.name} in {diary.channel}: {self._last()} ({self.visitor.saw})")
                 await self.chat.say("stop")
                 return
-            quiet_since = time.monotonic()
+            quiet_since = diary.quiet = time.monotonic()
             if re.search(errand.over, shown.text):
                 self._tally.done[errand.name] += 1
                 return

@@ -25,6 +25,8 @@ class Visitor:
 
     def __init__(self, client: aiohttp.ClientSession, sub: str) -> None:
         self._client, self._sub = client, sub
+        self.saw = "no page"
+        """The heading of the last page, or what stood in its place."""
 
     async def follow(self, url: str) -> str | None:
         """Go from a link in the chat to its end; returns the code to type in the chat, where the page shows one."""
@@ -33,7 +35,8 @@ class Visitor:
             try:
                 async with asyncio.timeout(15):
                     code = await self._through(url)
-            except (aiohttp.ClientError, TimeoutError, _NotNow):
+            except (aiohttp.ClientError, TimeoutError, _NotNow) as error:
+                self.saw = type(error).__name__
                 await asyncio.sleep(0.2)
                 continue
             # A request that a fall cut off may have been taken all the same; the link's own page says what is so.
@@ -68,7 +71,10 @@ class Visitor:
         async with self._client.request(method, url, data=given, headers=headers) as answer:
             if answer.status >= 500:
                 raise _NotNow
-            return await answer.text(), str(answer.url)
+            page = await answer.text()
+            heading = _HEADING.search(page)
+            self.saw = f"{answer.status} {heading.group(1).strip() if heading else answer.url.path}"
+            return page, str(answer.url)
 
 
 class _NotNow(Exception):
