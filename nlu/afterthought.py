@@ -7,8 +7,8 @@ import re
 _AFTER = re.compile(
     r"^.*(?:"
     r"[,.;:!?\u2013-]\s*actually\b|\b(?:no|oh|hmm+|wait)[,.\s]+actually\b"
-    r"|\bno[,\s]+wait\b|\bwait[,\s]+no\b|\bon second thoughts?\b|\b(?:scrap|forget) that\b"
-    r"|\bsorry[,\s]+(?:no|i mean|i meant)\b"
+    r"|\bactually[,\s]+(?:no|wait|nah)\b|\bno[,\s]+wait\b|\bwait[,\s]+no\b"
+    r"|\bon second thoughts?\b|\b(?:scrap|forget) that\b|\bsorry[,\s]+(?:no|i mean|i meant)\b"
     r")[\s,.!:;-]*(?P<wish>.+)$",
     re.IGNORECASE | re.DOTALL,
 )

@@ -401,3 +401,23 @@ async def test_examples_taken_live_are_read_word_for_word_without_a_restart(tmp_
             await until(made, up=False)
             assert made.learnt.front.read("we moved house").intent == "move"
             assert "make rasa" in await made.ready(), "a Rasa of the old examples is asked no more"
+
+
+async def test_after_a_change_of_mind_rasa_is_asked_about_what_is_meant_now() -> None:
+    class Two:
+        """Reads the first wish in the whole, the second by itself."""
+
+        def control(self, text: str, locale: str | None = None) -> None:
+            return None
+
+        async def parse(self, text: str, locale: str | None = None) -> Parse:
+            intent = "cancel_direct_debit" if "debit" in text else "bill_calls" if "ring" in text else ""
+            return Parse(intent, 0.9 if intent else 0.0, ((intent, 0.9),) if intent else ())
+
+    async with served(FakeRasa(Two())) as url, tended(recogniser(url)) as made:
+        said = "end the mobile debit, actually who did i ring in october"
+        read = await made.parse(said)
+        assert (read.intent, read.backend) == ("bill_calls", "rasa")
+        assert [e.text for e in read.entities] == ["mobile", "october"]
+        unclear = await made.parse("end the mobile debit, actually sing me a song")
+        assert unclear.intent == "cancel_direct_debit"

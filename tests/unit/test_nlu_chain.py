@@ -54,6 +54,7 @@ def recogniser() -> Recogniser:
         ("don't cancel my direct debit", "deny"),
         ("please do not stop the dd", "deny"),
         ("cancel my dd, actually just show me the bill", "bill"),
+        ("cancel the broadband dd actually no just show me the bill", "bill"),
         ("show me my bill. no wait cancel my direct debit", "cancel_direct_debit"),
         ("i don't want to cancel the direct debit i want to see the bill", "bill"),
         ("i didn't ask for a bill I want to make a complaint", "complaint"),
