@@ -58,7 +58,8 @@ def writer(path: Path, fsync: Fsync) -> sqlite3.Connection:
         con.execute(f"PRAGMA synchronous = {fsync.upper()}")
         con.execute("PRAGMA busy_timeout = 5000")
         con.execute("PRAGMA cache_size = -65536")
-        con.execute("PRAGMA wal_autocheckpoint = 4000")
+        # A page that many transactions change is written back once: with many stored conversations each has its own.
+        con.execute("PRAGMA wal_autocheckpoint = 16000")
         # What is deleted is overwritten: an erased person's words must not stand in the file's free pages.
         con.execute("PRAGMA secure_delete = ON")
         require(_version(con))
@@ -93,10 +94,11 @@ def _version(con: sqlite3.Connection) -> str | None:
 def _no_worker_lives(con: sqlite3.Connection) -> None:
     # The lock is ours, so every lease is a dead worker's: take them up at once instead of waiting them out.
     con.execute("BEGIN IMMEDIATE")
-    con.execute("UPDATE conversation SET due = 0 WHERE leased = 1")
-    being_sent = "SELECT conversation FROM outbound WHERE status = 'sending'"
-    con.execute(f"UPDATE conversation SET out_due = 0 WHERE id IN ({being_sent})")
-    con.execute("UPDATE outbound SET held = 0 WHERE status = 'sending'")
+    # Said as their indexes say it, or a start would read every conversation there ever was.
+    sending = "status IN ('queued', 'sending') AND status = 'sending'"
+    con.execute("UPDATE conversation SET due = 0 WHERE leased = 1 AND due IS NOT NULL")
+    con.execute(f"UPDATE conversation SET out_due = 0 WHERE id IN (SELECT conversation FROM outbound WHERE {sending})")
+    con.execute(f"UPDATE outbound SET held = 0 WHERE {sending}")
     con.execute("COMMIT")
 
 
