@@ -3,8 +3,9 @@
 The sentences are the brand's held-out file; latency and load are taken of those that no rule and no example settles, so
 that each goes through the classifier. Each backend is measured by the same code in a process of its own. `rss_mb` is
 of whatever reads (Rasa's processes; the embedded recogniser's, Python and all); `cold_start_s` runs from starting it,
-trained, to its first reading. `loop_lag_p99_ms`: how late a timer of the asking process is with 200 parses in flight.
-Figures depend on the machine; compare the ratios.
+trained, to its first reading. `cpu_ms` is the processor time of whatever reads and of the asking process for one
+message: it says on a busy machine, too, what a reading costs. `loop_lag_p99_ms`: how late a timer of the asking process
+is with 200 parses in flight. Figures depend on the machine; compare the ratios.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ def for_the_classifier(settings: Settings) -> list[str]:
 # One backend, in a process of its own
 
 
-async def measured(settings: Settings, began: float, rounds: int) -> dict[str, Any]:
-    """Every figure of the backend that the settings name. `began`: when this process was started, by time.time()."""
+async def measured(settings: Settings, began: float, rounds: int, reader: int) -> dict[str, Any]:
+    """Every figure of the backend that the settings name. `began`: when this process was started, by time.time();
+    `reader`: the process that reads, 0 where this one sees to that."""
     made = assembly.parts(settings)
     texts = for_the_classifier(settings)
     recogniser = await asyncio.to_thread(assembly.recogniser_of, made, tell)
@@ -78,7 +80,10 @@ async def measured(settings: Settings, began: float, rounds: int) -> dict[str, A
         cold = time.time() - began
         for text in texts:
             await recogniser.parse(text)
+        read_by = {os.getpid(), reader} - {0}
+        before = sum(map(_processor, read_by))
         alone = await _one_by_one(recogniser, texts * rounds)
+        processor = sum(map(_processor, read_by)) - before
         many, lags, backends = await _in_flight(recogniser, texts, rounds)
         rss = _resident(os.getpid())
         report = await score(recogniser, held_out(settings))
@@ -87,6 +92,7 @@ async def measured(settings: Settings, began: float, rounds: int) -> dict[str, A
         "model": first.model,
         "p50_ms": round(statistics.median(alone) * 1e3, 3),
         "p99_ms": round(_share(alone, 0.99) * 1e3, 3),
+        "cpu_ms": round(processor / len(alone) * 1e3, 3),
         "requests_per_s": round(len(alone) / sum(alone), 1),
         "requests_per_s_in_flight": round(many, 1),
         "loop_lag_p50_ms": round(statistics.median(lags) * 1e3, 2),
@@ -162,12 +168,20 @@ def _resident(pid: int) -> float:
     return round(sum(one.memory_info().rss for one in (whole, *whole.children(recursive=True))) / 1e6, 1)
 
 
+def _processor(pid: int) -> float:
+    """Seconds of processor time that a process and all it started have had."""
+    whole = psutil.Process(pid)
+    times = [one.cpu_times() for one in (whole, *whole.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
+
+
 # Both, one after the other
 
 
-async def apart(config: Path, rounds: int, **given: str) -> dict[str, Any]:
+async def apart(config: Path, rounds: int, reader: int = 0, **given: str) -> dict[str, Any]:
     """`measured` in a fresh process with these settings."""
     command = [sys.executable, "-m", "benchmarks.nlu", "--measure", str(time.time()), "--rounds", str(rounds)]
+    command += ["--reader", str(reader)]
     process = await asyncio.create_subprocess_exec(
         *command, "--config", str(config), cwd=ROOT, env=os.environ | given, stdout=asyncio.subprocess.PIPE
     )
@@ -194,6 +208,7 @@ async def rasa(settings: Settings, config: Path, rounds: int, folder: Path, port
         figures = await apart(
             config,
             rounds,
+            process.pid,
             PARLEY_NLU__BACKEND="rasa",
             PARLEY_NLU__RASA__URL=given.url,
             # All wait for Rasa; nothing is read by anybody else.
@@ -214,7 +229,7 @@ def report(settings: Settings, found: dict[str, dict[str, Any]], rounds: int) ->
     whole |= found
     if len(found) == 2:
         ours, theirs = found["embedded"], found["rasa"]
-        for key in ("p50_ms", "p99_ms", "cold_start_s", "rss_mb"):
+        for key in ("p50_ms", "p99_ms", "cpu_ms", "cold_start_s", "rss_mb"):
             whole[f"{key.rpartition('_')[0]}_ratio"] = round(ours[key] / theirs[key], 3)
     return whole
 
@@ -229,12 +244,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5015, help="where Rasa listens meanwhile")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", type=float, default=0.0, help=argparse.SUPPRESS)
+    parser.add_argument("--reader", type=int, default=0, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     tune()
     configure(level="WARNING")
     settings = load_settings(asked.config)
     if asked.measure:
-        figures = asyncio.run(measured(settings, asked.measure, asked.rounds))
+        figures = asyncio.run(measured(settings, asked.measure, asked.rounds, asked.reader))
         print(msgspec.json.encode(figures).decode())
         return
     wanted: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {

@@ -13,7 +13,7 @@ import pytest
 from tests import rasa
 
 KEYS = {
-    "backend", "p50_ms", "p99_ms", "requests_per_s", "requests_per_s_in_flight", "loop_lag_p99_ms", "rss_mb",
+    "backend", "p50_ms", "p99_ms", "cpu_ms", "requests_per_s", "requests_per_s_in_flight", "loop_lag_p99_ms", "rss_mb",
     "cold_start_s", "accuracy", "right", "asked", "wrong", "out_of_scope_recall",
 }  # fmt: skip
 
