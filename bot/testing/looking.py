@@ -46,9 +46,9 @@ async def look(world: World, address: Address, words: str) -> None:
 
 
 def in_any_order(effect: str) -> tuple[str, ...]:
-    """An effect's name and its arguments, whichever came first."""
+    """An effect's name and its arguments, whichever came first, with or without quotation marks around a value."""
     name, *arguments = re.split(r" (?=\w+=)", effect)
-    return (name, *sorted(arguments))
+    return (name, *sorted(re.sub(r'^(\w+=)"(.*)"$', r"\1\2", one) for one in arguments))
 
 
 async def next_timer(store: Store) -> float | None:

@@ -62,6 +62,7 @@ async def test_a_line_that_cannot_happen_is_told_and_the_rest_kept(tmp_path: Pat
     ]
 
 
-def test_an_effect_is_the_samein_any_order_of_its_arguments() -> None:
+def test_an_effect_is_the_same_in_any_order_of_its_arguments() -> None:
     assert in_any_order("A.b street=12 Park Row code=LS1") == in_any_order("A.b code=LS1 street=12 Park Row")
+    assert in_any_order('A.b street="12 Park Row" code=LS1') == in_any_order("A.b street=12 Park Row code=LS1")
     assert in_any_order("A.b street=12 Park Row code=LS1") != in_any_order("A.b code=LS1 street=13 Park Row")
