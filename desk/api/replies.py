@@ -7,6 +7,7 @@ from secrets import token_hex
 
 from aiohttp import web
 
+from bot.errors import Conflict
 from bot.ports import Clock, Sql, Store
 from bot.web.problems import json
 from desk.api import shapes
@@ -66,7 +67,10 @@ class Replies:
             "owner": None if given.shared else me.id,
             "at": self._clock.now().timestamp(),
         }
-        await self._store.change([Sql(_KEEP, values, rows=1)])
+        try:
+            await self._store.change([Sql(_KEEP, values, rows=1)])
+        except Conflict:
+            raise NotAllowed("That reply is somebody else's.") from None
         return json({"id": id})
 
     async def drop(self, request: web.Request, me: Agent) -> web.Response:

@@ -174,3 +174,13 @@ async def test_a_limit_in_slices_is_no_limit(desk: Any) -> None:
     await world.says("talk to a person")
     await priya.post(f"cases/{await world.case()}/claim")
     assert await credit(1000, "act-00004") == "done"
+
+
+async def test_nobody_writes_over_a_colleagues_reply(desk: Any) -> None:
+    _, agent = desk
+    priya, tom = await agent("priya"), await agent("tom")
+    reply = {"shortcut": "mine", "title": "Mine", "text": "Hello"}
+    kept = (await priya.post("replies", reply))[1]["id"]
+    status, said = await tom.post("replies", {**reply, "id": kept, "text": "Goodbye"})
+    assert (status, said["error"]["message"]) == (403, "That is not yours to do. That reply is somebody else's.")
+    assert [one["text"] for one in (await priya.get("replies"))[1]["replies"] if one["id"] == kept] == ["Hello"]
