@@ -57,7 +57,7 @@ PARTS = (
     ),
     Part("scale_sqlite", "scale", (*_FEW, "--many", "100000", "--rounds", "1"), _FEW),
     Part("scale_postgres", "scale", ("--many", "100000", "--rounds", "1"), ("--store", "postgres")),
-    Part("flood", "flood", ("--seconds", "15"), ("--seconds", "60")),
+    Part("flood", "flood", ("--seconds", "25"), ("--seconds", "60")),
     Part("storm", "storm", ("--events", "2000", "--users", "60"), ("--events", "10000")),
     Part("hostile", "hostile", ("--count", "10000"), ("--count", "200000")),
     Part("chaos_sqlite", "chaos", ("--kills", "10", "--freezes", "0"), ("--kills", "200")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import sqlite3
 import sys
@@ -99,6 +100,8 @@ async def run(
     seconds: float, per_s: float, folder: Path, *, customers: int = QUIET, every: float = EVERY
 ) -> dict[str, Any]:
     """Both halves, one after the other; the figures."""
+    # A fake whose caller is ended in mid-request says so at length.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     async with opened(0.0, 1) as platforms, App(folder, platforms) as app:
         platforms.connect(app.url)
         waits, over = Waits(platforms.telegram), asyncio.Event()
