@@ -18,6 +18,7 @@ from bot.observe import logger
 from bot.ports import Clock, Store
 from bot.web import Drain
 from desk.api.reading import Reading
+from desk.api.signin import SESSION
 from desk.board import TYPING, Board, read_board
 from desk.desk import Desk
 from desk.log import CONVERSATIONS, newer
@@ -84,15 +85,18 @@ class Live:
             async with sse_response(request) as response:
                 made = response
                 await _send(response, "hello", {"now": iso(self._clock.now())})
-                await self._follow(response, view, me)
+                await self._follow(response, view, me, request.cookies.get(SESSION, ""))
         finally:
             self._watchers -= 1
         return made
 
-    async def _follow(self, response: EventSourceResponse, view: _View, me: Agent) -> None:
+    async def _follow(self, response: EventSourceResponse, view: _View, me: Agent, session: str) -> None:
         loop, alive = asyncio.get_running_loop(), 0.0
         while not self._stopping.is_set() and response.is_connected():
             if loop.time() - alive > SEEN:
+                if await self._staff.of(session) is None:
+                    # Signed out, or over: the page comes again and is told.
+                    return
                 await self._staff.seen(me.id)
                 alive = loop.time()
             board = self._board or await read_board(self._store, self._clock)
@@ -243,6 +247,6 @@ def _positions(given: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in given.split(","):
         conversation, _, pos = part.rpartition(":")
-        if conversation and pos.isdigit():
+        if conversation and pos.isascii() and pos.isdecimal() and len(pos) <= 15:
             found[conversation] = int(pos)
     return found

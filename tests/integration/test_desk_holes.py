@@ -184,3 +184,23 @@ async def test_nobody_writes_over_a_colleagues_reply(desk: Any) -> None:
     status, said = await tom.post("replies", {**reply, "id": kept, "text": "Goodbye"})
     assert (status, said["error"]["message"]) == (403, "That is not yours to do. That reply is somebody else's.")
     assert [one["text"] for one in (await priya.get("replies"))[1]["replies"] if one["id"] == kept] == ["Hello"]
+
+
+@pytest.mark.promise("private")
+@pytest.mark.parametrize("how", ["signed out", "over"])
+async def test_a_stream_does_not_outlive_its_session(desk: Any, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, agent = desk
+    monkeypatch.setattr("desk.api.live.SEEN", 0.1)
+    priya = await agent("priya")
+    async with priya.session.get(f"{priya.base}/desk/events?after=x:²,y:{'9' * 400}") as answer:
+        assert answer.status == 200
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(answer.content.read(), 1.0)
+        if how == "over":
+            world.clock.move(timedelta(hours=10))
+        else:
+            out = priya.session.post(f"{priya.base}/desk/logout", headers={"X-Desk-CSRF": priya.csrf})
+            async with out as done:
+                assert done.status == 204
+        await asyncio.wait_for(answer.content.read(), 3.0)
+    assert (await priya.get("me"))[0] == 401
