@@ -24,9 +24,10 @@ _ITEMS = (
     " LEFT JOIN person p ON p.id = coalesce(i.person, c.person) WHERE i.state <> 'ended'"
 )
 _LAST = (
-    "SELECT e.conversation, e.side, e.kind, e.at, e.body FROM entry e"
-    " JOIN desk_item i ON i.conversation = e.conversation"
-    " WHERE i.state <> 'ended' AND e.pos = (SELECT max(x.pos) FROM entry x WHERE x.conversation = e.conversation"
+    # CROSS, so that SQLite begins with the few at the desk and not with all that was ever said.
+    "SELECT e.conversation, e.side, e.kind, e.at, e.body FROM desk_item i CROSS JOIN entry e"
+    " WHERE i.state <> 'ended' AND e.conversation = i.conversation"
+    " AND e.pos = (SELECT max(x.pos) FROM entry x WHERE x.conversation = i.conversation"
     " AND x.side IN ('customer', 'agent') AND x.kind IN ('message', 'press', 'file'))"
 )
 _VIEWERS = (
@@ -35,11 +36,11 @@ _VIEWERS = (
 )
 _TYPISTS = (
     "SELECT i.id FROM desk_item i JOIN socket s ON s.conversation = i.conversation"
-    " WHERE i.state = 'held' AND s.customer_typed_at > :since"
+    " WHERE i.state <> 'ended' AND i.state = 'held' AND s.customer_typed_at > :since"
 )
 _AGENTS = (
-    "SELECT a.*, (SELECT count(*) FROM desk_item i WHERE i.agent = a.id AND i.state = 'held') AS load"
-    " FROM desk_agent a ORDER BY a.name"
+    "SELECT a.*, (SELECT count(*) FROM desk_item i"
+    " WHERE i.agent = a.id AND i.state <> 'ended' AND i.state = 'held') AS load FROM desk_agent a ORDER BY a.name"
 )
 _APPROVALS = "SELECT * FROM desk_act WHERE status = 'asked' ORDER BY asked_at"
 

@@ -15,10 +15,10 @@ _WAITED = (
     "SELECT claimed_at - waiting_since AS waited FROM desk_item WHERE claimed_at > :since AND live = 1"
     " ORDER BY claimed_at DESC LIMIT 50"
 )
-_AHEAD = "SELECT count(*) AS ahead FROM desk_item WHERE state = 'waiting' AND live = 1"
+_AHEAD = "SELECT count(*) AS ahead FROM desk_item WHERE state <> 'ended' AND state = 'waiting' AND live = 1"
 _FREE = (
     "SELECT count(*) AS free FROM desk_agent a WHERE a.presence = 'available' AND a.seen_at > :since AND a.capacity >"
-    " (SELECT count(*) FROM desk_item i WHERE i.agent = a.id AND i.state = 'held')"
+    " (SELECT count(*) FROM desk_item i WHERE i.agent = a.id AND i.state <> 'ended' AND i.state = 'held')"
 )
 
 

@@ -32,7 +32,8 @@ READ = 5.0
 
 _UNKNOWN = (
     "SELECT e.key, e.conversation, e.person, e.function, e.arguments, e.read_back, c.state FROM effect e"
-    " JOIN conversation c ON c.id = e.conversation WHERE e.status = 'unknown' AND e.begun_at > :since"
+    " JOIN conversation c ON c.id = e.conversation WHERE e.status IN ('intent', 'unknown') AND e.status = 'unknown'"
+    " AND e.begun_at > :since"
     " ORDER BY e.begun_at LIMIT 50"
 )
 _DONE = (
