@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from adapters.fakes.chance import drawn
+from adapters.fakes.chance import Mischief
 from adapters.fakes.messenger_page import Event, Message, Page
 from adapters.fakes.messenger_rules import Refusal, invalid
 
@@ -40,26 +39,10 @@ _ERRORS: Mapping[str, Callable[[], Refusal]] = {
 
 
 @dataclass(slots=True)
-class Mischief:
-    """How events reach the webhook: in bodies of up to `batch`, each again with chance `twice`, or in any order.
-
-    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
-    """
+class Batched(Mischief[Fault]):
+    """Events reach the webhook in bodies of up to `batch` besides."""
 
     batch: int = 1
-    twice: float = 0.0
-    disorder: bool = False
-    faults: Mapping[Fault, float] = field(default_factory=dict)
-    chance: random.Random = field(default_factory=lambda: random.Random(1))
-    met: list[Fault] = field(default_factory=list)
-    """What befell messages so far."""
-
-    def fault(self) -> Fault:
-        """What befalls the next message."""
-        found = drawn(self.faults, self.chance) or "fine"
-        if found != "fine":
-            self.met.append(found)
-        return found
 
 
 class FakeMessenger:
@@ -77,7 +60,7 @@ class FakeMessenger:
     ) -> None:
         self.token, self.app_id, self.app_secret = token, app_id, app_secret
         self.page = Page(page, now, monotonic)
-        self.mischief = Mischief()
+        self.mischief = Batched()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.webhook = ""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -17,7 +15,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from adapters.fakes.chance import drawn
+from adapters.fakes.chance import Mischief
 from adapters.fakes.slack_rules import Refusal
 from adapters.fakes.slack_team import Message, Owed, Workspace
 
@@ -27,28 +25,6 @@ or done, and 502; done, but no JSON; done and internal_error; invalid_auth; miss
 
 STAMP, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 _REFUSED = {"gone": "user_disabled", "token": "invalid_auth", "scope": "missing_scope"}
-
-
-@dataclass(slots=True)
-class Mischief:
-    """How requests reach the app: each again, under a new event id, with chance `twice`; in any order if `disorder`.
-
-    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
-    """
-
-    twice: float = 0.0
-    disorder: bool = False
-    faults: Mapping[Fault, float] = field(default_factory=dict)
-    chance: random.Random = field(default_factory=lambda: random.Random(1))
-    met: list[Fault] = field(default_factory=list)
-    """What befell messages so far."""
-
-    def fault(self) -> Fault:
-        """What befalls the next message."""
-        found = drawn(self.faults, self.chance) or "fine"
-        if found != "fine":
-            self.met.append(found)
-        return found
 
 
 class FakeSlack:
@@ -66,7 +42,7 @@ class FakeSlack:
     ) -> None:
         self.token, self.signing_secret, self.app_token, self.scopes = token, signing_secret, app_token, scopes
         self.workspace = Workspace(now, monotonic)
-        self.mischief = Mischief()
+        self.mischief: Mischief[Fault] = Mischief()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.url = ""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -14,7 +12,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from adapters.fakes.chance import drawn
+from adapters.fakes.chance import Mischief
 from adapters.fakes.telegram_chats import Chats, Message, Update
 from adapters.fakes.telegram_rules import Refusal, bad, integer
 
@@ -26,28 +24,6 @@ FILE = 20 * 1024 * 1024
 """The largest file that a bot may download."""
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
-
-
-@dataclass(slots=True)
-class Mischief:
-    """How updates reach the webhook: each again with chance `twice`, those that wait in any order if `disorder`.
-
-    `faults`: how often (0 to 1) each kind of fault befalls a message that nothing else was arranged for.
-    """
-
-    twice: float = 0.0
-    disorder: bool = False
-    faults: Mapping[Fault, float] = field(default_factory=dict)
-    chance: random.Random = field(default_factory=lambda: random.Random(1))
-    met: list[Fault] = field(default_factory=list)
-    """What befell messages so far."""
-
-    def fault(self) -> Fault:
-        """What befalls the next message."""
-        found = drawn(self.faults, self.chance) or "fine"
-        if found != "fine":
-            self.met.append(found)
-        return found
 
 
 class FakeTelegram:
@@ -63,7 +39,7 @@ class FakeTelegram:
     ) -> None:
         self.token = token
         self.chats = Chats(int(token.partition(":")[0]), username, now, monotonic)
-        self.mischief = Mischief()
+        self.mischief: Mischief[Fault] = Mischief()
         self.faults: list[Fault] = []
         self.webhook: dict[str, Any] = {"url": ""}
         self.commands: list[dict[str, str]] = []
