@@ -128,9 +128,8 @@ class Desk:
             case, me.id, to=to_agent, skill=to_skill, keep_skill=to_skill is None and to_agent is None, now=now
         )
         told = self._inbound(row, me, "leave", f"transfer:{row['version']}", now)
-        await self._change([back, self._audit("transferred", row, me, now)], [told])
-        if note:
-            await self._left_note(row, me, key, note, now)
+        left = [self._note(row, me, key, note, now)] if note else []
+        await self._change([back, *left, self._audit("transferred", row, me, now)], [told])
 
     async def snooze(self, case: str, me: Agent, until: datetime) -> None:
         """Put it aside until a time, or until the customer writes."""
@@ -172,7 +171,7 @@ class Desk:
         offered = self._inbound(row, me, "offer", key, now, dialog=dialog, answers=dict(answers))
         await self._change([rows.replied(case, me.id, now), self._audit("offered", row, me, now)], [offered])
 
-    async def _left_note(self, row: Mapping[str, Any], me: Agent, key: str, note: str, now: datetime) -> None:
+    def _note(self, row: Mapping[str, Any], me: Agent, key: str, note: str, now: datetime) -> Sql:
         values = {
             "id": f"{me.id}:{key or row['version']}",
             "item": row["id"],
@@ -182,7 +181,7 @@ class Desk:
             "text": note,
             "at": now.timestamp(),
         }
-        await self.store.change([Sql(_NOTE, values)])
+        return Sql(_NOTE, values)
 
     async def _change(self, changes: Sequence[Sql], inbounds: Sequence[Inbound] = ()) -> None:
         try:
