@@ -220,6 +220,16 @@ def test_importing_and_serving_do_without_scikit_learn(tmp_path: Path) -> None:
     assert ran.stdout.split("\n")[:2] == ["stop_debit", "[]"]
 
 
+def test_the_parse_process_starts_without_what_only_a_site_needs() -> None:
+    code = (
+        "import sys, nlu.worker\n"
+        "loaded = {m.partition('.')[0] for m in sys.modules}\n"
+        "print(sorted(loaded & {'aiohttp', 'pydantic', 'prometheus_client', 'structlog', 'asyncio', 'sklearn'}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
 def test_examples_of_the_brand_load() -> None:
     assert len(load([ROOT / "brands" / "larkspur" / "nlu" / "nlu.yml"]).examples) > 2000
 
