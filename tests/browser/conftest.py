@@ -1,8 +1,23 @@
-"""What the browsers' tests share: how long an expectation is waited for."""
+"""What the browsers' tests share: a Chromium for each module, and how long an expectation is waited for."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
 import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    from tests.browser.launched import launched
+
+    async with launched() as one:
+        yield one
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,26 +11,23 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from tests.brands.energy_brand import free_port, make, provider, readings
 from tests.brands.serving import Served, serving
-from tests.conftest import chromium
+from tests.browser.launched import launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EMBER = "rgb(163, 52, 31)"
 EMBER_DARK = "rgb(255, 181, 159)"
-ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SHOTS = os.environ.get("PARLEY_SHOTS")
 
 
 @pytest_asyncio.fixture
 async def context() -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGS)
+    async with launched() as browser:
         yield await browser.new_context(viewport={"width": 480, "height": 800}, locale="en-GB", color_scheme="light")
-        await browser.close()
 
 
 @pytest_asyncio.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,42 +22,18 @@ from playwright.async_api import (
     ConsoleMessage,
     Page,
     ViewportSize,
-    async_playwright,
     expect,
 )
 
 from adapters.webchat.page import PageConfig, document
 from bot.web.ui import FOLDER
 from tests.browser.fake_directline import LARKSPUR, Activity, FakeDirectLine
+from tests.browser.launched import VENDOR
 from tests.browser.site import allowed
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-VENDOR = Path(__file__).parent / "vendor"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
 Open = Callable[..., Awaitable[Page]]
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else playwright.chromium.executable_path
-        if not Path(path).exists():
-            if os.environ.get("PARLEY_REQUIRE_ALL"):
-                pytest.fail("no Chromium")
-            pytest.skip("no Chromium")
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

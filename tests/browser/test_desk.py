@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from desk.console import ConsoleConfig, document
 from tests.browser.desk_data import ago, ahead
 from tests.browser.desk_scene import AMARA, TOM, scene
 from tests.browser.fake_desk import FakeDesk
+from tests.browser.launched import VENDOR
 from tests.browser.site import allowed
-from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM, VENDOR
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,19 +38,6 @@ RECORD = """
         close() {}
     };
 """
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else playwright.chromium.executable_path
-        if not Path(path).exists():
-            if os.environ.get("PARLEY_REQUIRE_ALL"):
-                pytest.fail("no Chromium")
-            pytest.skip("no Chromium")
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

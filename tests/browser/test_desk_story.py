@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.site import Site, allowed
-from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM
 from tests.browser.test_desk import RECORD
 from tests.browser.test_story import approve, hears, say, sign_in
 
@@ -22,18 +21,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 SHOTS = os.environ.get("PARLEY_SHOTS")
 NOTE = "sounds worried, go gently zebra"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    if not SYSTEM_CHROMIUM.exists():
-        if os.environ.get("PARLEY_REQUIRE_ALL"):
-            pytest.fail("no Chromium")
-        pytest.skip("no Chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(SYSTEM_CHROMIUM), args=ARGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

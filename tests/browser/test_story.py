@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.site import Site, allowed
-from tests.browser.test_chat_page import ARGS, SYSTEM_CHROMIUM
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -21,15 +20,8 @@ SHOTS = os.environ.get("PARLEY_SHOTS")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def context() -> AsyncIterator[BrowserContext]:
-    if not SYSTEM_CHROMIUM.exists():
-        if os.environ.get("PARLEY_REQUIRE_ALL"):
-            pytest.fail("no Chromium")
-        pytest.skip("no Chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(SYSTEM_CHROMIUM), args=ARGS)
-        yield await browser.new_context(viewport={"width": 1000, "height": 900}, locale="en-GB")
-        await browser.close()
+async def context(browser: Browser) -> BrowserContext:
+    return await browser.new_context(viewport={"width": 1000, "height": 900}, locale="en-GB")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
