@@ -75,21 +75,21 @@ async def _echo(request: web.Request) -> web.Response:
 
 async def main(kind: str) -> None:
     """Serve until standard input ends."""
-    # As `app.py run` does by default, one line a request; they go nowhere.
-    with open(os.devnull, "w") as nowhere:
-        configure(level="INFO", stream=nowhere)
-        async with _app(kind) as app:
-            runner = web.AppRunner(app, access_log=None)
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-            await site.start()
-            server: Any = site._server
-            tune()
-            print(server.sockets[0].getsockname()[1], flush=True)
-            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-            await runner.cleanup()
+    async with _app(kind) as app:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+        await site.start()
+        server: Any = site._server
+        tune()
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        await runner.cleanup()
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    asyncio.run(main(sys.argv[1]))
+    # As `app.py run` does by default, one line a request; they go nowhere.
+    with open(os.devnull, "w") as nowhere:
+        configure(level="INFO", stream=nowhere)
+        asyncio.run(main(sys.argv[1]))
