@@ -76,7 +76,7 @@ def _flood(found: Found) -> list[Row]:
 def _hostile(found: Found) -> list[Row]:
     what = f"{found['sent']:,} hostile inputs over every webhook, Direct Line and the pages"
     wrong = f"{found['responses_5xx']} answered 5xx, {found['hangs']} hung"
-    return [(what, wrong, f"memory after the first quarter: {found['kb_per_1000']:+} KB for 1,000 inputs")]
+    return [(what, wrong, f"memory in the second half: {found['kb_per_1000']:+} KB for 1,000 inputs")]
 
 
 ROWS: Mapping[str, Callable[[Found], list[Row]]] = {

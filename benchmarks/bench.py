@@ -145,7 +145,9 @@ def main() -> int:
         print(f"{(time.monotonic() - began) / 60:.1f} minutes.", file=sys.stderr)
     wrong = [name for name in names if (one := found.get(name, {"error": "not run"})).get("error") or one.get("code")]
     for name in wrong:
-        print(f"{name}: {found.get(name, {}).get('error') or 'something was not as promised'}", file=sys.stderr)
+        print(
+            f"{name}: {found[name].get('error') or 'not as promised' if name in found else 'not run'}", file=sys.stderr
+        )
     return 1 if wrong else 0
 
 
