@@ -10,6 +10,7 @@ from nlu import rules
 from nlu.entities import EntityFinder
 from nlu.front import LOCALE, RULES, Front, Ranking, known, offered
 from nlu.model import OUT_OF_SCOPE, Model
+from nlu.text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +63,7 @@ class Chain:
             read = self.model.reading(text)
         ranking = offered(read.ranking)
         intent = read.ranking[0][0] if read.ranking and read.score >= self.model.fit.threshold else ""
+        if rules.left_open(intent, plain(text)):
+            intent = ""
         inside = bool(read.ranking) and read.ranking[0][0] != OUT_OF_SCOPE
         return known(intent), self.model.backend, ranking, seen.entities, read.score if inside else 0.0

@@ -122,6 +122,9 @@ _STOP = re.compile(
         tail=any_of("please|pls|plz|now|thanks|thank you|then|mate|doesnt matter|cheers|ta|for now|ok"),
     )
 )
+_LEFT_OPEN = re.compile(
+    r"(?:(?:yes|yeah|ok|please|pls|just|so) )*cancel (?:it|that|this)(?: one)?(?: (?:please|pls|then|now))*"
+)
 _PARTS = re.compile(r"[.,;:!?\n]+|\b(?:and|but|or|so)\b", re.IGNORECASE)
 _HINT = re.compile(
     any_of("""
@@ -212,6 +215,11 @@ def _asks(part: str) -> bool:
     """Whether a part of a longer message asks for a person. A noun by itself may be anything in a list."""
     said = plain(part)
     return said.count(" ") >= 2 and len(said) <= LONGEST_COMMAND and bool(_HINT.search(said) and _HUMAN.fullmatch(said))
+
+
+def left_open(intent: str, said: str) -> bool:
+    """Whether a reading as a command goes too far: "cancel it" may well mean the direct debit."""
+    return intent == "stop" and _LEFT_OPEN.fullmatch(said) is not None
 
 
 def answer(said: str) -> str | None:

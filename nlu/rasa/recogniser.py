@@ -20,7 +20,7 @@ from nlu.rasa.client import Client
 from nlu.rasa.errors import RasaBusy, RasaDown, RasaGarbled
 from nlu.rasa.reading import Entities, intents
 from nlu.rasa.watch import Watch
-from nlu.text import LONGEST
+from nlu.text import LONGEST, plain
 
 log = logger("parley.rasa")
 
@@ -104,6 +104,8 @@ class RasaRecogniser:
             intent, ranking = intents(answer)
             if seen.wish and (meant := intents(await self.client.parse(seen.wish)))[0]:
                 intent, ranking = meant
+        if rules.left_open(intent, plain(text)):
+            intent = ""
         entities = self.learnt.entities.merged(text, seen.entities, answer.entities)
         self.watch.worked()
         return self._parse(began, Seen(entities, intent, by_rule=False, ranking=ranking), locale)
