@@ -156,7 +156,8 @@ def prepare(run: Run) -> bool:
 
 
 QUICK = "not (slow or browser or postgres or node or long)"
-BESIDE = ("tests/attacks", "tests/browser", "tests/chaos", "tests/contract")
+EDGES = tuple(f"tests/integration/test_{channel}_edge.py" for channel in ("messenger", "slack", "telegram"))
+BESIDE = ("tests/attacks", "tests/browser", "tests/chaos", "tests/contract", *EDGES)
 """What runs after the linters, beside all other tests: so divided, both rows take about as long."""
 
 
@@ -170,7 +171,7 @@ def in_two_rows(run: Run, marks: str, *, whole: bool = False) -> None:
     with tempfile.TemporaryDirectory() as folder:
         counts = {"PARLEY_PROMISES_TO": folder}
         rest = pytest("pytest", marks, *(f"--ignore={one}" for one in BESIDE), env=counts)
-        beside = pytest(f"pytest {' '.join(BESIDE)}", marks, *BESIDE, env=counts)
+        beside = pytest("pytest: attacks, browsers, chaos, contracts, edges", marks, *BESIDE, env=counts)
         run.side_by_side([rest], [*lint(), beside])
         run.promises(Path(folder), whole=whole)
 
