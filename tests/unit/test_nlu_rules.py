@@ -12,7 +12,8 @@ from nlu.text import plain
 
 HUMAN = """agent please|can i speak to someone|talk to a person|real person|human|operator|customer service rep
 i want to speak to a manager|Can I PLEASE speak to someone??|put me through to someone in cancellations|get me a human
-i don't want to talk to a bot|can someone ring me back|speak to someone about my bill|i asked for a person|i didnt ask for a bill i asked for a person
+i don't want to talk to a bot|can someone ring me back|speak to someone about my bill|i asked for a person
+i didnt ask for a bill i asked for a person
 is there a person i can talk to|call me back pls|I need a human being|live agent|connect me with an agent|supervisor
 hand me over to someone real|could i talk to one of your team|i'd like a callback|let me speak to your boss
 talk to a person, my name is Ana and I am furious|this is useless. let me speak to someone|no not that!! get me a human
