@@ -23,6 +23,7 @@ from desk.staff import Agent, Staff
 _LAST = (
     "SELECT max(CASE WHEN e.side = 'customer' THEN e.pos END) AS asked,"
     " max(CASE WHEN e.side = 'agent' THEN e.pos END) AS said,"
+    " max(CASE WHEN e.side = 'agent' THEN e.at END) AS answered,"
     " max(CASE WHEN e.side = 'customer' THEN e.at END) AS at FROM entry e WHERE e.conversation = :id"
 )
 _OFFER = (
@@ -154,7 +155,9 @@ class Sweep:
         last = (await self._store.query(_LAST, id=row["conversation"]))[0]
         # Of one that was put aside, the time is when it was taken up again.
         open_since = max(last["at"] or 0, row["claimed_at"] or 0, row["snoozed_until"] or 0, self._began)
-        left = row["replied_at"] is None or (row["unread"] and (last["asked"] or 0) > (last["said"] or 0))
+        # Whoever it was passed to has to write as well; what was said before is not theirs.
+        answered = max(last["answered"] or 0, row["replied_at"] or 0) >= (row["claimed_at"] or 0)
+        left = not answered or (row["unread"] and (last["asked"] or 0) > (last["said"] or 0))
         if left and at - open_since > self._settings.unanswered:
             await self._back(row, holder, now, "unanswered")
 

@@ -176,6 +176,27 @@ async def test_a_customer_left_unanswered_goes_to_somebody_else(desk: Any) -> No
     assert "reassigned_unanswered" in await world.audited()
 
 
+async def test_whoever_it_was_passed_to_has_to_write_as_well(desk: Any) -> None:
+    world, agent = desk
+    priya, tom = await agent("priya"), await agent("tom")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    await priya.post(f"cases/{case}/say", {"key": "k" * 10, "text": "Tom knows more about this."})
+    to = (await tom.get("me"))[1]["agent"]["id"]
+    assert (await priya.post(f"cases/{case}/transfer", {"to_agent": to, "key": "tr-000002"}))[0] == 200
+    await world.later(seconds=5)
+    assert (await tom.post(f"cases/{case}/claim"))[0] == 200
+    for _ in range(7):
+        await alive(priya, tom)
+        await world.later(seconds=40)
+    assert (await world.store.query("SELECT state FROM desk_item"))[0]["state"] == "held"
+    await alive(priya, tom)
+    await world.later(seconds=40)
+    assert (await world.store.query("SELECT state FROM desk_item"))[0]["state"] == "waiting"
+    assert "reassigned_unanswered" in await world.audited()
+
+
 async def test_whoever_waits_hears_of_a_change_at_most_every_five_minutes(desk: Any) -> None:
     world, agent = desk
     priya, _ = await agent("priya"), None
