@@ -9,8 +9,8 @@ from bot.script.values import digest
 
 Frame = dict[str, Any]
 """Keys: v version, h code hash, run, gen, args, who (customer), j journal {name: entry}, w awaited op's name, op its
-id,
-gate the login it waits for, g guesses from an earlier run, said (rows said since it began).
+id, gate the login it waits for, g guesses from an earlier run, said (rows said since it began), lost (messages that
+were not understood while it waited for a sign-in).
 
 Journal entries: `1` said; `{"s": "d", "r": value, "a": argument hash}` done; `{"s": "e", …}` domain error;
 `{"s": "o", …}` open question; `{"s": "w", …}` parked wait; `{"s": "t", "n": tries}` read to be tried again;

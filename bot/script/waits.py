@@ -15,7 +15,7 @@ from bot.script.frame import awaited, new_frame, op_id, stop_waiting, wait_for
 from bot.script.leaving import opened
 from bot.script.ops import Op
 from bot.script.outcomes import Done, Ended, Failed, Restart, Step, Wait, Waits
-from bot.script.scope import Waiting
+from bot.script.scope import Decision, Waiting
 from bot.script.values import canonical, digest
 
 GATE = "$login"
@@ -50,6 +50,10 @@ async def gate(run: Drive) -> Step | None:
             return Waits()
         if scope.parse is not None and scope.parse.intent == "":
             text = "host.sign-in-unclear"
+            frame["lost"] = frame.get("lost", 0) + 1
+            if frame["lost"] % scope.host.limits.misunderstood == 0:
+                scope.decision = Decision("give_up")
+                return Waits()
     if await _may_ask(run):
         _ask_to_sign_in(run, text)
     else:
