@@ -58,8 +58,8 @@ def writer(path: Path, fsync: Fsync) -> sqlite3.Connection:
         con.execute(f"PRAGMA synchronous = {fsync.upper()}")
         con.execute("PRAGMA busy_timeout = 5000")
         con.execute("PRAGMA cache_size = -65536")
-        # A page that many transactions change is written back once: with many stored conversations each has its own.
-        con.execute("PRAGMA wal_autocheckpoint = 16000")
+        # Every 16 MB. Less often writes less in all, but whoever comes at that moment waits: p99 122 instead of 31 ms.
+        con.execute("PRAGMA wal_autocheckpoint = 4000")
         # What is deleted is overwritten: an erased person's words must not stand in the file's free pages.
         con.execute("PRAGMA secure_delete = ON")
         require(_version(con))
