@@ -48,6 +48,8 @@ from bot.tuning import tune
 from bot.turn import Turns
 
 CHANNEL = "bench"
+WARM = 100
+"""Conversations of each before anything is measured."""
 
 
 @dataclass(slots=True)
@@ -381,6 +383,8 @@ def main() -> None:
     if arguments.workers and arguments.store == "sqlite":
         parser.error("SQLite has one writing process: --workers needs --store postgres.")
     warnings.simplefilter("ignore")
+    # As in a process that serves: everything has been imported and run once before it is tuned.
+    asyncio.run(once(arguments.store, 0, WARM, arguments.messages))
     tune()
     if arguments.profile:
         profile = cProfile.Profile()
