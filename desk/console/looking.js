@@ -15,10 +15,11 @@ export class Looking {
   views() {
     const { open, signedOut, api } = this.#desk;
     if (!open?.ready || signedOut || document.hidden) return;
-    // Every key press counts once, however late the clock of a busy machine ticks.
-    const typing = open.draft.mode === "reply" && open.draft.typed > Math.max(this.#told, Date.now() - 2 * OFTEN);
+    // Every key press counts, however late the clock of a busy machine ticks, and twice where one sign is lost.
+    const { mode, reply, typed } = open.draft;
+    const typing = mode === "reply" && reply !== "" && typed > Math.min(this.#told, Date.now() - 2 * OFTEN);
     this.#told = Date.now();
-    // Lost ones do not matter: the next comes in three seconds.
+    // A lost one does not matter: the next comes in three seconds.
     api.post(`/cases/${open.id}/viewing`, { typing }).catch(() => {});
   }
 

@@ -138,7 +138,10 @@ async def test_handed_over_helped_and_back_where_it_stood(browser: Browser, site
     # Each sees that the other writes.
     await customer.get_by_label("Your message").press_sequentially("the bro")
     await expect(priya.locator(".typing-line")).to_have_text("The customer is typing…")
-    await priya.locator("#text").press_sequentially("One mom")
+    await priya.bring_to_front()
+    await priya.locator("#text").click()
+    await priya.locator("#text").press_sequentially("One moment, please", delay=200)
+    await expect(priya.locator("#text")).to_have_value("One moment, please")
     await expect(customer.locator(".dots")).to_be_visible()
     await priya.locator("#text").fill("")
     await say(customer, "the broadband one please")
