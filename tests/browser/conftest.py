@@ -23,5 +23,6 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session", autouse=True)
 def _patient() -> None:
     """Nothing is slower for it: a test waits until it is so, and on a busy machine five seconds are not much."""
-    playwright = pytest.importorskip("playwright.async_api")
-    playwright.expect.set_options(timeout=15_000)
+    from playwright.async_api import expect
+
+    expect.set_options(timeout=15_000)
