@@ -46,6 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if (ROOT / "tests" / "browser") in item.path.parents:
             item.add_marker("browser")
+            # A window that the machine left waiting; whoever needed a second go is named at the end (ADR 21).
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
         why = missing(item)
         if why and REQUIRE_ALL:
             item.add_marker(pytest.mark.usefixtures("nothing_may_be_missing"))

@@ -178,9 +178,8 @@ class _View:
         if shown == self._shown or at - self._drawn < PANEL:
             return []
         kept = await self._desk.item(self.case, self._me, looks=True)
-        first, self._shown, self._drawn = not self._shown, shown, at
-        if first:
-            return []
+        # The first one too: something may have changed since the page read the case.
+        self._shown, self._drawn = shown, at
         return [("context", {"case": self.case, **await self._reading.panel(kept, self._me, self.case, board)})]
 
     def _types(self, board: Board) -> list[tuple[str, Any]]:

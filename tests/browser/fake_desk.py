@@ -152,6 +152,14 @@ class FakeDesk:
     def _seen(self, line: Json, agent: str) -> Json:
         return {**line, "mine": line.get("by") == agent}
 
+    def _missed(self, listener: Listener, after: str) -> list[Json]:
+        """What was said between the page's reading of a case and its stream's beginning."""
+        places = (one.rpartition(":") for one in after.split(",") if one)
+        read = {conversation: int(pos) for conversation, _, pos in places}
+        lines = self.cases[listener.case]["lines"] if listener.case in self.cases else []
+        numbered = [one for one in lines if isinstance(one["pos"], int)]
+        return [self._seen(one, listener.agent) for one in numbered if one["pos"] > read.get(one["conversation"], 0)]
+
     def _item(self, case: str, agent: str) -> Json:
         item = self.cases[case]["item"]
         return {**item, "mine": bool(item["holder"]) and item["holder"]["id"] == agent}
@@ -242,6 +250,8 @@ class FakeDesk:
             self._joined.notify_all()
         listener.events.put_nowait(("hello", {"now": ago(0)}))
         listener.events.put_nowait(("queue", self._queue(listener.agent)))
+        if missed := self._missed(listener, request.query.get("after", "")):
+            listener.events.put_nowait(("lines", {"case": listener.case, "lines": missed}))
         try:
             while (event := await listener.events.get()) is not None:
                 name, data = event

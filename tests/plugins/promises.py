@@ -68,6 +68,8 @@ class Promises:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test for its promises."""
+        if report.outcome == "rerun":  # It goes again, and the second go counts.
+            return
         ended = report.when == "call" or (report.when == "setup" and not report.passed)
         for name in _names(report.user_properties) if ended or report.failed else ():
             shown = self.shown[name]
