@@ -57,9 +57,8 @@ LOG_CHANNELS = frozenset({"webchat"})
 
 async def opened_store(settings: Settings, *, readonly: bool = False) -> Store:
     """The database; an embedded one is migrated first. Raises `SchemaBehind` and the store's other errors."""
-    opening = partial(
-        open_store, settings.store_url, log_channels=LOG_CHANNELS, fsync=settings.store.fsync, readonly=readonly
-    )
+    kept = partial(open_store, settings.store_url, fsync=settings.store.fsync, writer=settings.store.writer)
+    opening = partial(kept, log_channels=LOG_CHANNELS, readonly=readonly)
     try:
         return await opening()
     except SchemaBehind:

@@ -50,7 +50,7 @@ async def _app(kind: str) -> AsyncIterator[web.Application]:
     from adapters.telegram import Telegram, TelegramSettings
     from bot.web import Drain, Health, build_app
 
-    store = await open_store(kind)
+    store = await open_store(kind, writer="process")
     nobody = _Nobody()
     settings = TelegramSettings(brand="bench", token="1:bench", secret=SECRET, typing_after=NEVER)
     edge = Telegram(

@@ -46,6 +46,8 @@ from bot.store import migrate, open_store
 
 FROZEN = LONGEST_LEASE + 1.0
 """Seconds a worker is stopped: past its lease, and past every effect's deadline."""
+WRITERS = 0.25
+"""Share of the kills that hit SQLite's writer instead of the worker."""
 FEW = 3
 """Answers between two blows, at least."""
 LONG = 20.0
@@ -78,6 +80,8 @@ class Harm:
     """What was done."""
 
     kills: int = 0
+    writers: int = 0
+    """Of the kills those that hit SQLite's writer, and not the process that it writes for."""
     freezes: int = 0
     restarts: int = 0
     renewals: int = 0
@@ -134,7 +138,10 @@ class Run:
             victim = await self._victim(dice)
             if act == "kill":
                 self._blow()
-                self.done.kills += self._signal(victim, signal.SIGKILL)
+                writer = self.site.writer(victim) if plan.store == "sqlite" and dice.random() < WRITERS else None
+                hit = self._signal(writer or victim, signal.SIGKILL)
+                self.done.kills += hit
+                self.done.writers += hit and writer is not None
             elif act == "freeze" and self._signal(victim, signal.SIGSTOP):
                 self.done.freezes += 1
                 self.frozen.add(victim)
@@ -287,6 +294,7 @@ def report(made: Run, found: Findings, more: dict[str, Any]) -> dict[str, Any]:
         "workers": plan.workers,
         "seed": plan.seed,
         "kills": done.kills,
+        "writers": done.writers,
         "freezes": done.freezes,
         "restarts": done.restarts,
         "renewals": done.renewals,

@@ -167,7 +167,7 @@ async def drain(store: Store, folder: Path, wanted: int) -> tuple[float, list[fl
 async def ours(url: str, folder: Path, conversations: int, messages: int, figures: Round) -> None:
     """The pipeline once: all accepted, then all turns; and both together."""
     total = conversations * messages
-    store = await open_store(url, log_channels=frozenset({CHANNEL}))
+    store = await open_store(url, log_channels=frozenset({CHANNEL}), writer="process")
     try:
         cpu = time.process_time()
         begun = time.perf_counter()

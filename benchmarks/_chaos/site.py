@@ -148,6 +148,16 @@ class Site:
             return False
         return True
 
+    def writer(self, pid: int) -> int | None:
+        """The process that writes to SQLite for a worker."""
+        import psutil
+
+        try:
+            children = psutil.Process(pid).children()
+            return next((one.pid for one in children if "bot.store.sqlite_child" in one.cmdline()), None)
+        except psutil.NoSuchProcess:
+            return None
+
     def renew(self) -> None:
         """Have the supervisor take up the program on disk, and replace the workers one by one."""
         assert self._process is not None

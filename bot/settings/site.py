@@ -43,6 +43,7 @@ class StoreSettings(Section):
 
     url: str = "sqlite:///var/parley.db"
     fsync: Literal["full", "normal"] = "full"
+    writer: Literal["process", "thread"] = "process"
 
 
 class DialogSettings(Section):

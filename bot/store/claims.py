@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.model import Control
 from bot.ports import Claim, OutRow
@@ -18,6 +18,15 @@ CLAIMED = (
 
 NEXT = "i.kind, i.key, i.at, i.text, i.data, i.locale"
 """A claim's columns of `inbound i`, the next one."""
+
+
+class Held(NamedTuple):
+    """What fences a claimed conversation, or with `n` a claimed row of its outbox."""
+
+    conversation: str
+    epoch: int
+    seq: int
+    n: int = 0
 
 
 def held_until(lease: float) -> float:

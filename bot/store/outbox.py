@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from bot.errors import Fenced
 from bot.ports import OutboxClaim, Sql
+from bot.store.claims import Held
 from bot.store.codec import OPEN, address_of, dump, moment, moment_or_none, outbound_of
 from bot.store.procedure import Procedure, Wake
 
@@ -73,9 +75,9 @@ _NEXT_UNLESS_SENDING = _NEXT + (
 )
 
 
-def claim_outbox(limit: int, lease: float) -> Procedure[list[OutboxClaim]]:
-    """Mark the heads of up to `limit` conversations as being sent."""
-    taken: list[OutboxClaim] = []
+def claim_outbox(limit: int, lease: float) -> Procedure[list[tuple[Any, ...]]]:
+    """Mark the heads of up to `limit` conversations as being sent; a row for `claimed` each."""
+    taken: list[tuple[Any, ...]] = []
     for row in (yield Sql(_READY, {"limit": limit})):
         *address, party, last_inbound_at, locale, out_epoch, now = row
         conversation = address.pop(0)
@@ -91,24 +93,29 @@ def claim_outbox(limit: int, lease: float) -> Procedure[list[OutboxClaim]]:
         until = now + lease
         yield Sql(_TAKE_ROW, {"id": conversation, "seq": seq, "n": n, "uncertain": int(again), "held": until})
         yield Sql(_TAKE, {"id": conversation, "held": until})
-        taken.append(
-            OutboxClaim(
-                conversation=conversation,
-                address=address_of(*address),
-                epoch=out_epoch + 1,
-                seq=seq,
-                n=n,
-                said=outbound_of(body),
-                purpose=purpose,
-                tries=tries,
-                uncertain=again,
-                last_inbound_at=moment_or_none(last_inbound_at),
-                party=party,
-                created_at=moment(created_at),
-                locale=locale,
-            )
-        )
+        place = (conversation, out_epoch + 1, seq, n)
+        taken.append((*place, address, body, purpose, tries, again, last_inbound_at, party, created_at, locale))
     return taken
+
+
+def claimed(row: Sequence[Any]) -> OutboxClaim:
+    """A claim from what `claim_outbox` returned."""
+    conversation, epoch, seq, n, address, body, purpose, tries, again, last_inbound_at, party, created_at, locale = row
+    return OutboxClaim(
+        conversation=conversation,
+        address=address_of(*address),
+        epoch=epoch,
+        seq=seq,
+        n=n,
+        said=outbound_of(body),
+        purpose=purpose,
+        tries=tries,
+        uncertain=again,
+        last_inbound_at=moment_or_none(last_inbound_at),
+        party=party,
+        created_at=moment(created_at),
+        locale=locale,
+    )
 
 
 def _retries(head: Any) -> bool:
@@ -116,7 +123,7 @@ def _retries(head: Any) -> bool:
     return bool(status == "queued" and tries > 0 and purpose != "agent")
 
 
-def sent(held: OutboxClaim, platform_id: str, at: float) -> Procedure[None]:
+def sent(held: OutboxClaim | Held, platform_id: str, at: float) -> Procedure[None]:
     """The row went out: its receipt joins the log and the next row is due."""
     base = yield from _fenced(held)
     if not (yield Sql(_SENT, {**_ids(held), "platform_id": platform_id, "at": at})):
@@ -125,7 +132,7 @@ def sent(held: OutboxClaim, platform_id: str, at: float) -> Procedure[None]:
     yield from _next(held.conversation)
 
 
-def unsent(held: OutboxClaim, delay: float, reason: str, uncertain: bool) -> Procedure[None]:
+def unsent(held: OutboxClaim | Held, delay: float, reason: str, uncertain: bool) -> Procedure[None]:
     """The row waits for another try."""
     yield from _fenced(held, receipts=0)
     said = {"delay": delay, "reason": reason, "uncertain": int(uncertain)}
@@ -134,7 +141,9 @@ def unsent(held: OutboxClaim, delay: float, reason: str, uncertain: bool) -> Pro
     yield from _next(held.conversation)
 
 
-def dead(held: OutboxClaim, status: Literal["dead", "expired", "withheld"], reason: str, at: float) -> Procedure[None]:
+def dead(
+    held: OutboxClaim | Held, status: Literal["dead", "expired", "withheld"], reason: str, at: float
+) -> Procedure[None]:
     """The row will never go out, nor the rest of its turn."""
     base = yield from _fenced(held, receipts=0)
     if not (yield Sql(_DEAD, {**_ids(held), "status": status, "reason": reason})):
@@ -161,11 +170,11 @@ def pass_party(conversation: str, party: str, seq: int, at: float) -> Procedure[
     yield Sql(_NEXT_UNLESS_SENDING, {"id": conversation})
 
 
-def _ids(held: OutboxClaim) -> dict[str, Any]:
+def _ids(held: OutboxClaim | Held) -> dict[str, Any]:
     return {"id": held.conversation, "seq": held.seq, "n": held.n}
 
 
-def _fenced(held: OutboxClaim, receipts: int = 1) -> Procedure[Any]:
+def _fenced(held: OutboxClaim | Held, receipts: int = 1) -> Procedure[Any]:
     rows = yield Sql(_FENCE, {"id": held.conversation, "epoch": held.epoch, "pos": receipts})
     if not rows:
         raise Fenced

@@ -89,7 +89,8 @@ class PostgresStore:
 
     async def renew(self, claim: Claim, *, lease: float) -> Claim:
         """Extend the lease. Raises `Fenced`."""
-        return await self._drive(lambda: turns.renew(claim, lease, held_until(lease)))
+        until = held_until(lease)
+        return turns.renewed(claim, await self._drive(lambda: turns.renew(claim, lease)), until)
 
     async def checkpoint(self, claim: Claim, work: Work) -> Control | None:
         """Write a part of the turn. Raises `Fenced`, `Conflict`."""
@@ -111,14 +112,15 @@ class PostgresStore:
 
     async def release(self, claim: Claim, *, delay: float, failed: bool = True) -> None:
         """Give the conversation back, ready again in `delay` seconds."""
-        await self._drive(lambda: turns.release(claim, delay, failed))
+        known = claim.control is not None
+        await self._drive(lambda: turns.release(claim, delay, failed=failed, known=known))
 
     async def claim_outbox(self, limit: int, *, lease: float) -> list[OutboxClaim]:
         """Take the heads of up to `limit` outboxes and mark them as being sent."""
         taken = await self._drive(lambda: outbox.claim_outbox(limit, lease))
         if not taken:
             await self._look_again("outbox", postgres_sql.OUTBOX_DUE)
-        return taken
+        return [outbox.claimed(row) for row in taken]
 
     async def sent(self, held: OutboxClaim, *, platform_id: str, at: datetime) -> None:
         """The row was sent. Raises `Fenced`."""

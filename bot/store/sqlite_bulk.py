@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from bot.errors import Conflict, Fenced
-from bot.model import Accepted, Control, Inbound
-from bot.ports import Claim
-from bot.store import sqlite_turn
-from bot.store.claims import NEXT, claim_after
-from bot.store.codec import CUSTOMER_KINDS, dump, key_hash, shown_body
-from bot.store.sqlite_turn import Writing
-from bot.store.sqlite_writer import Touch
+from bot.store.claims import NEXT
+from bot.store.codec import key_hash
+from bot.store.sqlite_plain import Arrival, Writing
+from bot.store.sqlite_turn import Touch, original, say
 
 T = TypeVar("T")
 
@@ -63,65 +59,46 @@ _WAITING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """An inbound at an address, on its way in."""
-
-    inbound: Inbound
-    control: Control | None
-    now: float
-
-    def one(self, con: sqlite3.Connection, touch: Touch) -> Accepted:
-        """Take it in by itself."""
-        return sqlite_turn.accept(con, touch, self.inbound, self.control, self.now)
-
-
-def accept_all(con: sqlite3.Connection, touch: Touch, arriving: Sequence[Arriving]) -> list[Accepted | Conflict]:
-    """Take them in, in order; what was known before, or came twice, changes nothing."""
+def accept_all(
+    con: sqlite3.Connection, touch: Touch, arriving: Sequence[Sequence[Any]]
+) -> list[tuple[str, int, int, bool] | Conflict]:
+    """Take `Arrival`s in, in order; what was known before, or came twice, changes nothing."""
     results: list[Any] = [None] * len(arriving)
-    left = list(enumerate(arriving))
+    left = [(at, Arrival._make(one)) for at, (one,) in enumerate(arriving)]
     while left:
         # A conversation's next inbound takes its number from the one before, so it waits for another round.
         now, later, places = [], [], set()
-        for at, one in left:
-            address = one.inbound.address
-            assert address is not None
-            place = (address.connection, address.user, address.thread)
-            if place in places:
-                later.append((at, one))
+        for one in left:
+            assert one[1].place is not None
+            _, connection, _, _, user, thread = one[1].place
+            if (connection, user, thread) in places:
+                later.append(one)
             else:
-                places.add(place)
-                now.append((at, one))
+                places.add((connection, user, thread))
+                now.append(one)
         for part in _parts(now):
             _accept(con, touch, part, results)
         left = later
     return results
 
 
-def _accept(con: sqlite3.Connection, touch: Touch, part: Sequence[tuple[int, Arriving]], results: list[Any]) -> None:
-    hashes: list[tuple[str, bytes, float]] = []
-    for _, one in part:
-        address = one.inbound.address
-        assert address is not None
-        hashes.append((address.connection, key_hash(one.inbound.key), one.inbound.at.timestamp()))
+def _accept(con: sqlite3.Connection, touch: Touch, part: Sequence[tuple[int, Arrival]], results: list[Any]) -> None:
+    hashes = [(one.place[1], key_hash(one.key), one.at) for _, one in part if one.place is not None]
     unseen = {(row[0], row[1]) for row in _run(con, _SEEN, hashes)}
-    fresh: dict[tuple[str, str, str], tuple[int, Arriving, float]] = {}
+    fresh: dict[tuple[str, str, str], tuple[int, Arrival]] = {}
     values: list[tuple[Any, ...]] = []
     for (at, one), (connection, hashed, sent) in zip(part, hashes, strict=True):
-        inbound, address = one.inbound, one.inbound.address
         if (connection, hashed) not in unseen:
-            results[at] = sqlite_turn.original(con, inbound)
+            results[at] = original(con, one)
             continue
         # The same key twice in one statement is written once: the first of them has it.
         unseen.discard((connection, hashed))
-        assert address is not None
-        shown = inbound.kind in CUSTOMER_KINDS
-        fresh[connection, address.user, address.thread] = (at, one, sent)
+        assert one.place is not None
+        fresh[connection, one.place[4], one.place[5]] = (at, one)
         values.append(
             (
-                uuid4().hex, address.brand, connection, address.channel, address.kind, address.user, address.thread,
-                b"{}", 1, int(shown), one.now, inbound.locale, sent if shown else None, one.control,
-                None if one.control is None else 1, sent,
+                uuid4().hex, *one.place, b"{}", 1, int(one.entered), one.now, one.locale, sent if one.entered else None,
+                one.control, None if one.control is None else 1, sent,
             )
         )  # fmt: skip
     if not values:
@@ -129,31 +106,29 @@ def _accept(con: sqlite3.Connection, touch: Touch, part: Sequence[tuple[int, Arr
     inbounds: list[tuple[Any, ...]] = []
     entries: list[tuple[Any, ...]] = []
     for connection, user, thread, conversation, seq, pos, person, case_id, due in _run_all(con, _ARRIVE, values):
-        at, one, sent = fresh[connection, user, thread]
-        inbound = one.inbound
-        data = dump(inbound.data) if inbound.data else "{}"
-        inbounds.append(
-            (conversation, seq, inbound.kind, inbound.key, inbound.text, data, inbound.locale, person, sent)
-        )
-        if inbound.kind in CUSTOMER_KINDS:
-            body = shown_body(inbound)
-            entries.append((conversation, pos, "customer", inbound.kind, body, inbound.key, person, case_id, sent))
+        at, one = fresh[connection, user, thread]
+        inbounds.append((conversation, seq, one.kind, one.key, one.text, one.data, one.locale, person, one.at))
+        if one.entered:
+            entries.append((conversation, pos, "customer", one.kind, one.body, one.key, person, case_id, one.at))
             touch(f"log:{conversation}")
         if due == one.now:
             touch("turns")
-        results[at] = Accepted(conversation, seq, pos, True)
+        results[at] = (conversation, seq, pos, True)
     _run_all(con, _INBOUND, inbounds)
     _run_all(con, _ENTRY, entries)
 
 
-def commit_all(con: sqlite3.Connection, touch: Touch, writings: Sequence[Writing]) -> list[Claim | Fenced | None]:
-    """End these turns, each by its own fence; those that change nothing but their conversation and its log."""
+def finish_all(
+    con: sqlite3.Connection, touch: Touch, ending: Sequence[Sequence[Any]]
+) -> list[tuple[Any, Any] | Fenced | None]:
+    """End the turns of these `Writing`s, each by its own fence; they change only their conversation and its log."""
+    writings = [Writing._make(one) for (one,) in ending]
     standing: dict[str, Any] = {}
     for part in _parts(writings):
         rows = [
             (
-                one.claim.conversation, one.claim.epoch, one.claim.seq, one.work.state, one.work.needs, len(one.said),
-                one.work.person, one.work.case_id, one.work.locale, one.lease_end,
+                one.conversation, one.epoch, one.seq, one.state, one.needs, len(one.said), one.person, one.case_id,
+                one.locale, one.lease_end,
             )
             for one in part
         ]  # fmt: skip
@@ -162,25 +137,24 @@ def commit_all(con: sqlite3.Connection, touch: Touch, writings: Sequence[Writing
     entries: list[tuple[Any, ...]] = []
     following: list[tuple[str, int]] = []
     for one in writings:
-        row = standing.get(one.claim.conversation)
+        row = standing.get(one.conversation)
         if row is None:
             continue
         if one.said:
-            one.say(con, touch, row, outs, entries)
-            touch(f"log:{one.claim.conversation}")
-        if row[9] > one.claim.seq:
-            following.append((one.claim.conversation, one.claim.seq + 1))
+            say(con, touch, one, row, outs, entries)
+            touch(f"log:{one.conversation}")
+        if row[9] > one.seq:
+            following.append((one.conversation, one.seq + 1))
     _run_all(con, _OUTBOUND, outs)
     _run_all(con, _ENTRY, entries)
     waiting = {row[0]: row[1:] for row in _run_all(con, _WAITING, following)}
-    results: list[Claim | Fenced | None] = []
+    results: list[tuple[Any, Any] | Fenced | None] = []
     for one in writings:
-        row = standing.get(one.claim.conversation)
+        row = standing.get(one.conversation)
         if row is None:
             results.append(Fenced())
-        elif row[9] > one.claim.seq:
-            inbound = waiting[one.claim.conversation]
-            results.append(claim_after(one.claim, one.work.state, row[:8], inbound, one.until))
+        elif row[9] > one.seq:
+            results.append((row[:8], waiting[one.conversation]))
         else:
             results.append(None)
     return results

@@ -12,6 +12,8 @@ from bot.store.faults import from_sqlite
 from bot.store.revision import VERSION, require
 
 Fsync = Literal["full", "normal"]
+Place = Literal["process", "thread"]
+"""Where a database is written from."""
 
 _STATEMENTS = 512
 
@@ -63,7 +65,6 @@ def writer(path: Path, fsync: Fsync) -> sqlite3.Connection:
         # What is deleted is overwritten: an erased person's words must not stand in the file's free pages.
         con.execute("PRAGMA secure_delete = ON")
         require(_version(con))
-        _no_worker_lives(con)
     except sqlite3.Error as error:
         raise _opening(error, path) from error
     return con
@@ -91,8 +92,15 @@ def _version(con: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def take_up(con: sqlite3.Connection, path: Path) -> None:
+    """Free every lease: the lock is ours and nobody works yet, so each is a dead worker's. Raises as above."""
+    try:
+        _no_worker_lives(con)
+    except sqlite3.Error as error:
+        raise _opening(error, path) from error
+
+
 def _no_worker_lives(con: sqlite3.Connection) -> None:
-    # The lock is ours, so every lease is a dead worker's: take them up at once instead of waiting them out.
     con.execute("BEGIN IMMEDIATE")
     # Said as their indexes say it, or a start would read every conversation there ever was.
     sending = "status IN ('queued', 'sending') AND status = 'sending'"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
 from bot.errors import Conflict, Fenced
-from bot.model import Accepted, Control, Inbound
-from bot.ports import Claim, Sql, Work
-from bot.store.claims import CLAIMED, NEXT, Said, allowed, claim_after, claim_of, control_after
-from bot.store.codec import CUSTOMER_KINDS, dump, key_hash, shown_body
+from bot.ports import Sql
+from bot.store.claims import CLAIMED, NEXT, allowed
+from bot.store.codec import key_hash
 from bot.store.drive import drive, run
 from bot.store.outbox import WITHHELD, pass_party
-from bot.store.sqlite_writer import Touch
+from bot.store.sqlite_plain import Arrival, Writing
+
+Touch = Callable[[str], None]
 
 _SEEN = "INSERT OR IGNORE INTO seen (connection, key_hash, at) VALUES (?, ?, ?)"
 # An upsert's right-hand sides read the row as it was: NULL due means idle, and a mark ends a back-off.
@@ -79,74 +80,71 @@ _OUT_DUE_AGENT = (
 _WAITING = f"SELECT {NEXT} FROM inbound i WHERE i.conversation = ? AND i.seq = ?"
 
 
-def accept(con: sqlite3.Connection, touch: Touch, inbound: Inbound, control: Control | None, now: float) -> Accepted:
-    """Write one inbound with its log entry, or nothing if its key is known."""
-    at = inbound.at.timestamp()
-    address = inbound.address
-    conversation = inbound.conversation
+def accept(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[str, int, int, bool]:
+    """Write one `Arrival` with its log entry, or nothing if its key is known: conversation, seq, pos, whether fresh."""
+    arrived = Arrival._make(values)
+    place, conversation, key, at = arrived.place, arrived.conversation, arrived.key, arrived.at
     if conversation is not None:
         found = con.execute(_CONNECTION, (conversation,)).fetchone()
         if found is None:
             raise Conflict(f"There is no conversation {conversation}.")
         connection = found[0]
-    elif address is not None:
-        connection = address.connection
+    elif place is not None:
+        connection = place[1]
     else:
         raise Conflict("An inbound names an address or a conversation.")
-    if con.execute(_SEEN, (connection, key_hash(inbound.key), at)).rowcount == 0:
-        return original(con, inbound)
-    shown = inbound.kind in CUSTOMER_KINDS
-    marks = (now, control, int(shown), inbound.locale, at if shown else None)
+    if con.execute(_SEEN, (connection, key_hash(key), at)).rowcount == 0:
+        return original(con, arrived)
+    entered = arrived.entered
+    marks = (arrived.now, arrived.control, int(entered), arrived.locale, at if entered else None)
     if conversation is not None:
-        arrived = con.execute(_UPDATE, (*marks, conversation)).fetchone()
+        row = con.execute(_UPDATE, (*marks, conversation)).fetchone()
     else:
-        assert address is not None
-        arrived = con.execute(
-            _UPSERT,
-            (
-                *marks, uuid4().hex, address.brand, connection, address.channel, address.kind, address.user,
-                address.thread, at,
-            ),
-        ).fetchone()  # fmt: skip
-    conversation, seq, pos, person, case_id, ready = arrived
-    key = inbound.key
-    data = dump(inbound.data) if inbound.data else "{}"
-    con.execute(_INBOUND, (conversation, seq, inbound.kind, key, inbound.text, data, inbound.locale, person, at))
-    if shown:
-        con.execute(
-            _ENTRY, (conversation, pos, "customer", inbound.kind, shown_body(inbound), key, person, case_id, at)
-        )
+        assert place is not None
+        row = con.execute(_UPSERT, (*marks, uuid4().hex, *place, at)).fetchone()
+    conversation, seq, pos, person, case_id, ready = row
+    inbound = (conversation, seq, arrived.kind, key, arrived.text, arrived.data, arrived.locale, person, at)
+    con.execute(_INBOUND, inbound)
+    if entered:
+        con.execute(_ENTRY, (conversation, pos, "customer", arrived.kind, arrived.body, key, person, case_id, at))
         touch(f"log:{conversation}")
     if ready:
         touch("turns")
-    return Accepted(conversation, seq, pos, True)
+    return conversation, seq, pos, True
 
 
-def original(con: sqlite3.Connection, inbound: Inbound) -> Accepted:
+def arrive(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[str, int, int, bool]:
+    """The same, at a place: many of these are written together."""
+    return accept(con, touch, values)
+
+
+def original(con: sqlite3.Connection, arrived: Arrival) -> tuple[str, int, int, bool]:
     """What was made of an inbound whose key is known."""
-    if inbound.conversation is not None:
-        row = con.execute(_FIRST_BY_ID, {"key": inbound.key, "id": inbound.conversation}).fetchone()
+    if arrived.conversation is not None:
+        row = con.execute(_FIRST_BY_ID, {"key": arrived.key, "id": arrived.conversation}).fetchone()
     else:
-        address = inbound.address
-        assert address is not None
-        names = {"connection": address.connection, "user": address.user, "thread": address.thread}
-        row = con.execute(_FIRST_BY_ADDRESS, {"key": inbound.key, **names}).fetchone()
+        assert arrived.place is not None
+        _, connection, _, _, user, thread = arrived.place
+        names = {"connection": connection, "user": user, "thread": thread}
+        row = con.execute(_FIRST_BY_ADDRESS, {"key": arrived.key, **names}).fetchone()
     conversation, seq, pos = row or ("", 0, 0)
-    return Accepted(conversation, seq or 0, pos or 0, False)
+    return conversation, seq or 0, pos or 0, False
 
 
-def claim(con: sqlite3.Connection, limit: int, lease: float, release: int, now: float, until: float) -> list[Claim]:
-    """Take ready conversations; a lease that has run out counts as a try of its inbound."""
+def claim(
+    con: sqlite3.Connection, touch: Touch, limit: int, lease: float, release: int, now: float
+) -> list[tuple[Any, ...]]:
+    """Take ready conversations: CLAIMED and NEXT as they now stand, `tries` counting a lease that has run out."""
     taken: list[tuple[int, float, str]] = []
     idle: list[tuple[str]] = []
-    claims: list[Claim] = []
+    claims: list[tuple[Any, ...]] = []
     for row in con.execute(_READY, (now, release, limit)).fetchall():
         if row[20] is None:
             idle.append((row[0],))
             continue
         tries = row[14] + row[15]
         taken.append((tries, now + lease, row[0]))
-        claims.append(claim_of(row, epoch=row[7] + 1, tries=tries, until=until))
+        claims.append((*row[:7], row[7] + 1, *row[8:14], tries, *row[15:]))
     if taken:
         con.executemany(_TAKE, taken)
     if idle:
@@ -154,102 +152,92 @@ def claim(con: sqlite3.Connection, limit: int, lease: float, release: int, now: 
     return claims
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """A checkpoint or commit, ready for the writer thread: `at` is meaning's clock, `now` and `lease_end` liveness'."""
+def checkpoint(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[Any, Any]:
+    """Write a part of a turn; its mark and where that came."""
+    row = _write(con, touch, _CHECKPOINT, Writing._make(values))
+    return row[5], row[6]
 
-    claim: Claim
-    work: Work
-    said: list[Said]
-    log: bool
-    at: float
-    now: float
-    lease_end: float
-    until: float
 
-    def checkpoint(self, con: sqlite3.Connection, touch: Touch) -> Control | None:
-        """A part of the turn; a mark that arrived meanwhile."""
-        row = self._write(con, touch, _CHECKPOINT, ())
-        return control_after(row[5], row[6], self.claim.seq + 1)
+def commit(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Write the rest of a turn; if another inbound waits, how the conversation stands and that inbound."""
+    one = Writing._make(values)
+    row = _write(con, touch, _COMMIT, one, one.lease_end)
+    if row[9] <= one.seq:
+        return None
+    inbound = con.execute(_WAITING, (one.conversation, one.seq + 1)).fetchone()
+    standing = row[:8]
+    if one.party is not None:
+        held = con.execute("SELECT party, party_epoch FROM conversation WHERE id = ?", (one.conversation,))
+        standing = (*held.fetchone(), *standing[2:])
+    return standing, inbound
 
-    def commit(self, con: sqlite3.Connection, touch: Touch) -> Claim | None:
-        """The rest of the turn; the next claim if another inbound waits."""
-        claim = self.claim
-        row = self._write(con, touch, _COMMIT, (self.lease_end,))
-        if row[9] <= claim.seq:
-            return None
-        inbound = con.execute(_WAITING, (claim.conversation, claim.seq + 1)).fetchone()
-        standing = row[:8]
-        if self.work.party is not None:
-            standing = self._passed(con, standing)
-        return claim_after(claim, self.work.state, standing, inbound, self.until)
 
-    def _write(self, con: sqlite3.Connection, touch: Touch, text: str, more: tuple[Any, ...]) -> Any:
-        claim, work = self.claim, self.work
-        conversation, seq = claim.conversation, claim.seq
-        row = con.execute(
-            text,
-            (
-                work.state, work.needs, len(self.said), work.person, work.case_id, work.locale, conversation,
-                claim.epoch, seq, *more,
-            ),
-        ).fetchone()  # fmt: skip
-        if row is None:
-            raise Fenced
-        if self.said:
-            outs: list[tuple[Any, ...]] = []
-            entries: list[tuple[Any, ...]] = []
-            self.say(con, touch, row, outs, entries)
-            con.executemany(_OUTBOUND, outs)
-            con.executemany(_ENTRY, entries)
-        for statement in work.changes:
-            run(con, statement, self.now)
-        if work.party is not None:
-            drive(con, touch, pass_party(conversation, work.party, seq, self.at), self.now)
-        if self.said or work.changes:
-            touch(f"log:{conversation}")
-        return row
+def finish(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[Any, Any] | None:
+    """The same, where nothing but the conversation and its log is written: many of these are written together."""
+    return commit(con, touch, values)
 
-    def say(
-        self,
-        con: sqlite3.Connection,
-        touch: Touch,
-        row: Any,
-        outs: list[tuple[Any, ...]],
-        entries: list[tuple[Any, ...]],
-    ) -> None:
-        """Add the rows of `outbound` and `entry`; `row` is what the fence returned."""
-        conversation, seq = self.claim.conversation, self.claim.seq
-        party, person, case_id = row[0], row[2], row[3]
-        first = row[8] - len(self.said) + 1
-        at = self.at
-        queued = set()
-        for pos, (n, purpose, side, body, expires_at, ref) in enumerate(self.said, first):
-            if not allowed(purpose, party, self.work.party):
-                outs.append(
-                    (conversation, seq, n, purpose, "withheld", body, WITHHELD[purpose == "agent"], person, case_id,
-                     expires_at, at, None)
-                )  # fmt: skip
-                entries.append((conversation, pos, "system", "withheld", body, ref, person, case_id, at))
-                continue
-            if not self.log:
-                queued.add(purpose)
-            status, sent_at = ("sent", at) if self.log else ("queued", None)
-            outs.append((conversation, seq, n, purpose, status, body, None, person, case_id, expires_at, at, sent_at))
-            entries.append((conversation, pos, side, "message", body, ref, person, case_id, at))
-        if queued:
-            con.execute(_OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, (conversation, self.now))
-            touch("outbox")
 
-    def _passed(self, con: sqlite3.Connection, standing: Any) -> Any:
-        held = con.execute("SELECT party, party_epoch FROM conversation WHERE id = ?", (self.claim.conversation,))
-        return (*held.fetchone(), *standing[2:])
+def _write(con: sqlite3.Connection, touch: Touch, text: str, one: Writing, *more: Any) -> Any:
+    conversation, said = one.conversation, one.said
+    row = con.execute(
+        text,
+        (
+            one.state, one.needs, len(said), one.person, one.case_id, one.locale, conversation, one.epoch, one.seq,
+            *more,
+        ),
+    ).fetchone()  # fmt: skip
+    if row is None:
+        raise Fenced
+    if said:
+        outs: list[tuple[Any, ...]] = []
+        entries: list[tuple[Any, ...]] = []
+        say(con, touch, one, row, outs, entries)
+        con.executemany(_OUTBOUND, outs)
+        con.executemany(_ENTRY, entries)
+    for change in one.changes:
+        run(con, Sql(*change), one.now)
+    if one.party is not None:
+        drive(con, touch, pass_party(conversation, one.party, one.seq, one.at), one.now)
+    if said or one.changes:
+        touch(f"log:{conversation}")
+    return row
+
+
+def say(
+    con: sqlite3.Connection,
+    touch: Touch,
+    one: Writing,
+    row: Any,
+    outs: list[tuple[Any, ...]],
+    entries: list[tuple[Any, ...]],
+) -> None:
+    """Add the rows of `outbound` and `entry`; `row` is what the fence returned."""
+    conversation, seq, at = one.conversation, one.seq, one.at
+    party, person, case_id = row[0], row[2], row[3]
+    first = row[8] - len(one.said) + 1
+    queued = set()
+    for pos, (n, purpose, side, body, expires_at, ref) in enumerate(one.said, first):
+        if not allowed(purpose, party, one.party):
+            outs.append(
+                (conversation, seq, n, purpose, "withheld", body, WITHHELD[purpose == "agent"], person, case_id,
+                 expires_at, at, None)
+            )  # fmt: skip
+            entries.append((conversation, pos, "system", "withheld", body, ref, person, case_id, at))
+            continue
+        if not one.log:
+            queued.add(purpose)
+        status, sent_at = ("sent", at) if one.log else ("queued", None)
+        outs.append((conversation, seq, n, purpose, status, body, None, person, case_id, expires_at, at, sent_at))
+        entries.append((conversation, pos, side, "message", body, ref, person, case_id, at))
+    if queued:
+        con.execute(_OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, (conversation, one.now))
+        touch("outbox")
 
 
 def change(
-    con: sqlite3.Connection, touch: Touch, statements: list[Sql], inbounds: list[Inbound], now: float
-) -> tuple[Accepted, ...]:
+    con: sqlite3.Connection, touch: Touch, statements: Sequence[Any], arrivals: Sequence[Sequence[Any]], now: float
+) -> list[tuple[str, int, int, bool]]:
     """A neighbour's writes and the inbounds that tell of them."""
     for statement in statements:
-        run(con, statement, now)
-    return tuple(accept(con, touch, inbound, None, now) for inbound in inbounds)
+        run(con, Sql(*statement), now)
+    return [accept(con, touch, one) for one in arrivals]

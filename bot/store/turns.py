@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from bot.errors import Fenced
 from bot.model import Address, Inbound
 from bot.ports import Claim, Sql
-from bot.store.claims import control_after
+from bot.store.claims import Held, control_after
 from bot.store.codec import epoch
 from bot.store.procedure import Procedure, Wake
 
@@ -31,20 +33,25 @@ _MADE = (
 _FOUND = "SELECT id FROM conversation WHERE connection = :connection AND user_id = :user AND thread = :thread"
 
 
-def renew(claim: Claim, lease: float, until: float) -> Procedure[Claim]:
-    """The same claim with a longer lease and the mark that stands now."""
+def renew(claim: Claim | Held, lease: float) -> Procedure[tuple[Any, Any]]:
+    """Extend the lease; its mark and where that came."""
     rows = yield Sql(_RENEW, {"id": claim.conversation, "epoch": claim.epoch, "seq": claim.seq, "lease": lease})
     if not rows:
         raise Fenced
     control, control_seq = rows[0]
+    return control, control_seq
+
+
+def renewed(claim: Claim, mark: Sequence[Any], until: float) -> Claim:
+    """The same claim with a longer lease and the mark that stands now."""
+    control, control_seq = mark
     return replace(claim, held_until=until, control=control_after(control, control_seq, claim.seq))
 
 
-def release(claim: Claim, delay: float, failed: bool) -> Procedure[None]:
-    """Give it back; nothing to do where another worker has it already."""
+def release(claim: Claim | Held, delay: float, *, failed: bool, known: bool) -> Procedure[None]:
+    """Give it back; nothing to do where another worker has it already. `known`: its mark was seen by this turn."""
     held = {"id": claim.conversation, "epoch": claim.epoch, "seq": claim.seq}
-    values = {"delay": delay, "failed": int(failed), "known": int(claim.control is not None)}
-    rows = yield Sql(_RELEASE, {**held, **values})
+    rows = yield Sql(_RELEASE, {**held, "delay": delay, "failed": int(failed), "known": int(known)})
     if rows and rows[0][0]:
         yield Wake("turns")
 

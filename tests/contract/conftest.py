@@ -11,6 +11,7 @@ import pytest
 
 from bot.ports import Store
 from bot.store import migrate, open_store
+from bot.store.sqlite_open import Place
 from tests.postgres import fresh_database
 
 LOG_CHANNELS = frozenset({"webchat"})
@@ -43,6 +44,7 @@ def clock() -> HandClock:
 KINDS = [
     "memory",
     pytest.param("sqlite", marks=pytest.mark.slow),
+    pytest.param("sqlite, a writing process", marks=pytest.mark.slow),
     pytest.param("postgres", marks=pytest.mark.postgres),
 ]
 
@@ -60,12 +62,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 @pytest.fixture
-async def opener(database: str, clock: HandClock) -> AsyncIterator[Opener]:
+async def opener(request: pytest.FixtureRequest, database: str, clock: HandClock) -> AsyncIterator[Opener]:
     """Opens the database, again if asked; closes all at the end."""
+    writer: Place = "process" if "process" in request.node.name else "thread"
     async with AsyncExitStack() as stack:
 
         async def opened() -> Store:
-            store = await open_store(database, clock=clock, log_channels=LOG_CHANNELS)
+            store = await open_store(database, clock=clock, log_channels=LOG_CHANNELS, writer=writer)
             stack.push_async_callback(store.close)
             return store
 

@@ -96,7 +96,7 @@ async def main(url: str, folder: Path, name: str, total: int) -> None:
     """Feed and work; ends when all of its own messages were taken in and nothing is left to do."""
     path = folder / f"{name}.acked"
     known = Counter(line.split()[0] for line in path.read_text().splitlines()) if path.exists() else Counter[str]()
-    store = await open_store(url)
+    store = await open_store(url, writer="process")
     print("up", flush=True)
     working = asyncio.create_task(work(store, Lines(folder / f"{name}.sent")))
     await feed(store, name, Lines(path), known, total)

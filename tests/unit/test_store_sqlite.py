@@ -20,6 +20,7 @@ from bot.store import SqliteStore, migrate, open_sqlite, open_store
 from bot.store.faults import ReadOnly, StatementWrong
 from bot.store.lock import FileLock
 from bot.store.revision import HEAD
+from bot.store.sqlite_writer import Writer
 
 AT = datetime(2026, 11, 3, 8, 59, 30, tzinfo=UTC)
 ANA = Address("larkspur", "telegram", "telegram", "ana")
@@ -45,7 +46,7 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
 
 def on_writer(store: SqliteStore, text: str) -> list[Any]:
     """A statement on the writing connection, while the writer has nothing to do."""
-    assert store._writer is not None
+    assert isinstance(store._writer, Writer)
     return store._writer._connection.execute(text).fetchall()
 
 
@@ -119,9 +120,9 @@ async def test_leases_of_a_process_that_died_are_taken_up_at_once(path: Path) ->
 
 async def test_what_waits_together_shares_a_commit(store: SqliteStore) -> None:
     statements: list[str] = []
-    await store._job(lambda con, _: con.set_trace_callback(statements.append))
+    await store._do(lambda con, _: con.set_trace_callback(statements.append))
     await asyncio.gather(*[store.accept(message(f"m{i}")) for i in range(100)])
-    await store._job(lambda con, _: con.set_trace_callback(None))
+    await store._do(lambda con, _: con.set_trace_callback(None))
     assert 1 <= statements.count("COMMIT") <= 10
 
 
