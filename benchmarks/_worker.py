@@ -82,7 +82,7 @@ async def _kind(name: str, url: str, lanes: int, wait: float) -> AsyncIterator[K
             async with theirs(url, Path(folder), lanes) as made:
                 yield made
             return
-        store = await open_store(url, log_channels=frozenset({CHANNEL}))
+        store = await open_store(url, log_channels=frozenset({CHANNEL}), writer="process")
         try:
             yield Ours(store, Path(folder), lanes, wait)
         finally:

@@ -240,7 +240,7 @@ def open_sqlite(
                 writes: Writes = WriterApart(path, fsync, hub, lock.handle)
             else:
                 writes = Writer(con, hub)
-        except BaseException:
+        except BaseException:  # As below: the file would stay open.
             con.close()
             raise
     except BaseException:  # Interrupted as well: the lock would else be held by a store that nobody has.
