@@ -170,6 +170,7 @@ async def ours(url: str, folder: Path, conversations: int, messages: int, figure
     total = conversations * messages
     store = await open_store(url, log_channels=frozenset({CHANNEL}), writer="process")
     try:
+        await store.claim(1, lease=1.0)  # SQLite's writer has started once it answers.
         cpu, wrote = time.process_time(), written()
         begun = time.perf_counter()
         await accept_all(store, conversations, range(messages))
