@@ -26,8 +26,9 @@ class Arrival(NamedTuple):
     text: str
     data: str
     shown: str | None
-    """What of `data` the log shows, where that is not all of it; `entered` says whether there is an entry at all."""
+    """What of `data` the log shows, where that is not all of it."""
     entered: bool
+    """Whether the log shows it."""
     locale: str | None
     control: Control | None
     now: float

@@ -25,7 +25,7 @@ def frame(body: bytes) -> bytes:
     return len(body).to_bytes(_LENGTH, "big") + body
 
 
-def bodies(heard: bytearray) -> Iterator[memoryview | bytes]:
+def bodies(heard: bytearray) -> Iterator[bytes]:
     """The bodies that are whole; they are taken out of what was heard."""
     at, end = 0, len(heard)
     while end - at >= _LENGTH:
@@ -46,7 +46,7 @@ def order(given: Order) -> bytes:
         raise StatementWrong(f"({error})") from error
 
 
-def ordered(body: bytes | memoryview) -> Order:
+def ordered(body: bytes) -> Order:
     """The order in a frame."""
     name, values = _decode(body)
     return JOBS[name], values
@@ -57,7 +57,7 @@ def answer(outcomes: Sequence[Outcome], touched: set[str]) -> bytes:
     return frame(_encode(([_outcome(one) for one in outcomes], list(touched))))
 
 
-def answered(body: bytes | memoryview) -> tuple[list[Outcome], list[str]]:
+def answered(body: bytes) -> tuple[list[Outcome], list[str]]:
     """The outcomes in a frame, and the topics that were touched."""
     outcomes, touched = _decode(body)
     return [_plain(*one) for one in outcomes], touched

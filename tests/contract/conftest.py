@@ -41,10 +41,11 @@ def clock() -> HandClock:
 
 
 # A file is written through to the disk at each commit, which takes its time; a quick look is at the one in memory.
+APART = "sqlite, a writing process"
 KINDS = [
     "memory",
     pytest.param("sqlite", marks=pytest.mark.slow),
-    pytest.param("sqlite, a writing process", marks=pytest.mark.slow),
+    pytest.param(APART, marks=pytest.mark.slow),
     pytest.param("postgres", marks=pytest.mark.postgres),
 ]
 
@@ -64,7 +65,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 async def opener(request: pytest.FixtureRequest, database: str, clock: HandClock) -> AsyncIterator[Opener]:
     """Opens the database, again if asked; closes all at the end."""
-    writer: Place = "process" if "process" in request.node.name else "thread"
+    writer: Place = "process" if request.node.callspec.params["database"] == APART else "thread"
     async with AsyncExitStack() as stack:
 
         async def opened() -> Store:
