@@ -73,7 +73,7 @@ class LimitSettings(Section):
     login: Seconds = 600
     misunderstood: Annotated[int, Field(ge=1)] = 3
     poison: Annotated[int, Field(ge=1)] = 3
-    turns: Annotated[int, Field(ge=1)] = 32
+    turns: Annotated[int, Field(ge=1)] = 128
     sends: Annotated[int, Field(ge=1)] = 32
     send: Seconds = 12.0
     timers: Seconds = 0.5
