@@ -8,12 +8,10 @@ their own wish. Amounts are pence.
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from bot.audit import audit_row
 from bot.errors import Conflict, DomainError
@@ -21,6 +19,7 @@ from bot.model import Inbound
 from bot.observe import logger
 from bot.ports import Clock, Sql, Store
 from bot.settings import DeskSettings
+from desk.brand_acts import BrandActs
 from desk.errors import Changed, Gone, NotAllowed
 from desk.staff import Agent
 from desk.times import iso_or_none
@@ -45,6 +44,9 @@ _GIVEN = (
     "SELECT coalesce(sum(amount), 0) AS given FROM desk_act WHERE agent = :agent AND person = :person AND id <> :but"
     " AND act = 'goodwill' AND decided_by IS NULL AND status IN ('intent', 'done', 'unknown') AND asked_at > :since"
 )
+# Whoever acts at the same moment waits here; what they gave is counted by the next statement.
+_IN_TURN = "UPDATE desk_agent SET capacity = capacity WHERE id = :agent"
+_WITHIN = f"UPDATE desk_item SET version = version + 1 WHERE id = :item AND ({_GIVEN}) <= :left"
 _GET = "SELECT t.*, p.customer_ref FROM desk_act t LEFT JOIN person p ON p.id = t.person WHERE t.id = :id"
 _DUE = "SELECT id FROM desk_act WHERE status IN ('intent', 'unknown') AND held <= :now ORDER BY held LIMIT 20"
 _SETTLE = (
@@ -59,48 +61,6 @@ _DECIDE = (
     "UPDATE desk_act SET status = :status, decided_by = :by, decided_why = :why, decided_at = :at, held = :held"
     " WHERE id = :id AND status = 'asked'"
 )
-
-
-class BrandActs(Protocol):
-    """The brand's systems, as agents act on them. Both raise `Temporary` when they do not answer."""
-
-    async def do(self, *, act: str, customer: str | None, amount: int, text: str, at: str, key: str) -> str:
-        """Do it once for this key; returns its reference. Raises a `DomainError` where the brand says no."""
-        ...
-
-    async def done(self, *, key: str) -> str | None:
-        """The reference if it was done under this key."""
-        ...
-
-    async def tariff(self, *, customer: str) -> str | None:
-        """What kind of contract the customer has, for the figures alone."""
-        ...
-
-
-class OwnActs:
-    """Tickets and calls that the desk keeps itself, where the brand has no system for them; no credit."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def do(self, *, act: str, customer: str | None, amount: int, text: str, at: str, key: str) -> str:
-        """The row in the desk's own table is the ticket."""
-        return own_reference(act, key)
-
-    async def done(self, *, key: str) -> str | None:
-        """It was, with its row."""
-        rows = await self._store.query("SELECT act FROM desk_act WHERE id = :id", id=key)
-        return own_reference(rows[0]["act"], key) if rows else None
-
-    async def tariff(self, *, customer: str) -> str | None:
-        """Not known."""
-        return None
-
-
-def own_reference(act: str, key: str) -> str:
-    """A reference made from the key."""
-    made = base64.b32encode(sha256(key.encode()).digest()[:5]).decode()[:7]
-    return f"{'TK' if act == 'ticket' else 'CB'}-{made}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +93,9 @@ class Acts:
             raise NotAllowed("The customer has not signed in, so there is no account to credit.")
         limit, now = self.limit(wish.act, me.role), self._clock.now()
         id = f"{me.id}:{key}"
-        above = limit is not None and (wish.amount or 0) + await self._given(row, me, id, now) > limit
+        given = self._given(row, me, id, now)
+        before = 0 if limit is None else await self._total(given)
+        above = limit is not None and (wish.amount or 0) + before > limit
         values = {
             "id": id,
             "item": row["id"],
@@ -150,17 +112,29 @@ class Acts:
             "at": now.timestamp(),
         }
         asked = self._audit("asked" if above else "begun", values, me.id, now, amount=wish.amount or 0)
-        await self._store.change([Sql(_ASK, values), _touch(row["id"]), asked])
+        changes = [Sql(_ASK, values), _touch(row["id"]), asked]
+        if limit is not None and not above:
+            left = {**given.values, "item": row["id"], "left": limit - (wish.amount or 0)}
+            changes = [Sql(_IN_TURN, {"agent": me.id}), Sql(_WITHIN, left, rows=1), *changes]
+        try:
+            await self._store.change(changes)
+        except Conflict:
+            if await self._total(given) == before:
+                raise Changed from None
+            # Another of their acts came between: with it this one is above the limit.
+            return await self.ask(row, me, key, wish)
         kept = await self._get(id)
         if kept["status"] == "intent":
             await self._do(kept)
         return await self._get(id)
 
-    async def _given(self, row: Mapping[str, Any], me: Agent, but: str, now: datetime) -> int:
+    def _given(self, row: Mapping[str, Any], me: Agent, but: str, now: datetime) -> Sql:
         """What this agent alone gave this customer within a day: a limit in slices is no limit."""
-        values = {"agent": me.id, "person": row["person"] or row.get("known"), "but": but}
-        rows = await self._store.query(_GIVEN, **values, since=now.timestamp() - DAY)
-        return int(rows[0]["given"])
+        person = row["person"] or row.get("known")
+        return Sql(_GIVEN, {"agent": me.id, "person": person, "but": but, "since": now.timestamp() - DAY})
+
+    async def _total(self, given: Sql) -> int:
+        return int((await self._store.query(given.text, **given.values))[0]["given"])
 
     async def decide(self, id: str, me: Agent, *, approve: bool, why: str) -> dict[str, Any]:
         """A lead decides what somebody else asked for. Raises `NotAllowed`, `Changed`."""

@@ -14,7 +14,7 @@ from bot.script.texts import Texts
 from bot.secret import derive
 from bot.serving import Every, Worker
 from bot.web import Drain
-from desk.acts import Acts, BrandActs, OwnActs, approval_shape
+from desk.acts import Acts, approval_shape
 from desk.api.acting import Acting
 from desk.api.guard import Guard
 from desk.api.live import Live
@@ -22,6 +22,7 @@ from desk.api.reading import Reading
 from desk.api.replies import Replies
 from desk.api.signin import Entrance, SignIn
 from desk.board import Queue
+from desk.brand_acts import BrandActs, OwnActs
 from desk.builtin import BuiltInDesk
 from desk.console import ConsoleConfig, assets, document, page_headers
 from desk.context import Known

@@ -176,6 +176,24 @@ async def test_a_limit_in_slices_is_no_limit(desk: Any) -> None:
     assert await credit(1000, "act-00004") == "done"
 
 
+@pytest.mark.promise("assured")
+async def test_a_limit_holds_for_acts_in_the_same_moment(desk: Any) -> None:
+    world, agent = desk
+    priya = await agent("priya")
+    await world.login.know(world.address(), "C-1001")
+    await world.says("what is my balance")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+
+    async def credit(number: int) -> str:
+        wish = {"key": f"act-0000{number}", "act": "goodwill", "amount": 600, "reason": "sorry"}
+        return str((await priya.post(f"cases/{case}/act", wish))[1]["status"])
+
+    assert sorted(await asyncio.gather(*map(credit, range(4)))) == ["done", *["waiting_approval"] * 3]
+    assert [amount for _, amount in world.acts.done_by.values()] == [600]
+
+
 async def test_nobody_writes_over_a_colleagues_reply(desk: Any) -> None:
     _, agent = desk
     priya, tom = await agent("priya"), await agent("tom")

@@ -32,7 +32,8 @@ from bot.store import open_sqlite
 from bot.testing.clock import SetClock
 from bot.testing.login import ScriptedLogin
 from bot.turn import Turns
-from desk.acts import Acts, OwnActs
+from desk.acts import Acts
+from desk.brand_acts import OwnActs
 from desk.builtin import BuiltInDesk
 from desk.desk import Desk
 from desk.errors import Changed, Gone, NotAllowed, Taken

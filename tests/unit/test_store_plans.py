@@ -16,7 +16,8 @@ from bot.script.settling import Settling
 from bot.settings import DeskSettings
 from bot.store import migrate, open_store, sqlite_open
 from bot.testing.clock import SetClock
-from desk.acts import Acts, OwnActs
+from desk.acts import Acts
+from desk.brand_acts import OwnActs
 from desk.builtin import BuiltInDesk
 from desk.hours import hours_of
 from desk.staff import Staff
