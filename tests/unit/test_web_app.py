@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
-import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import SettingsError, StoreUnavailable
-from bot.observe import configure
 from bot.observe.metrics import REGISTRY
 from bot.web import Drain, Forbidden, Health, build_app, json, static_routes
+from tests.logged import logged
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -36,14 +34,8 @@ async def serving(
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream
 
 
 async def fine(request: web.Request) -> web.Response:

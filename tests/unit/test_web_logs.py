@@ -8,22 +8,16 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-import structlog
 
 from bot.errors import StoreUnavailable
-from bot.observe import configure, logger
+from bot.observe import logger
+from tests.logged import logged
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream
 
 
 def read(lines: io.StringIO) -> list[dict[str, object]]:
