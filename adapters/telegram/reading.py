@@ -93,7 +93,7 @@ class Reader:
         """What an update means. Raises `Unreadable`."""
         words = plain(raw)
         if words is not None:
-            return self._plain(words)
+            return self.said(words)
         if not any(kind in raw for kind in ALLOWED):
             # Kinds that were never asked for, or are newer than this: nobody's private message.
             return None
@@ -113,7 +113,8 @@ class Reader:
             raise Unreadable(type(error).__name__) from error
         return None
 
-    def _plain(self, words: Plain) -> Said:
+    def said(self, words: Plain) -> Said:
+        """What plain words mean."""
         sender = words.message.sender
         place = Address(self.settings.brand, self.settings.connection, "telegram", str(sender.id))
         inbound = Inbound(
