@@ -1,6 +1,8 @@
 """A server process that only takes messages in: Telegram's webhook over a store, or a bare aiohttp echo.
 
-`python -m benchmarks._accepting echo | URL` prints the port it listens on.
+`python -m benchmarks._accepting echo | URL` prints the port it listens on. On its way a message passes all that it
+passes in `app.py run`: the boundary and its log line, the limits, the look for a sign-in's code, the rules that hear
+"human" and "stop". It gets no turn.
 """
 
 from __future__ import annotations
@@ -15,21 +17,34 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
+from cryptography.fernet import Fernet
 
-from bot.model import Address
+from bot.model import Address, Control
 from bot.observe import configure
-from bot.ports import Sql
+from bot.overflow import Overflow, paces
+from bot.pace import Pace
+from bot.ports import Sql, Store
+from bot.settings.site import LimitSettings
 from bot.store import open_store
 from bot.store.system_clock import SystemClock
 from bot.tuning import tune
 
 SECRET = "bench"
 PATH = "/channels/telegram"
+URL = "http://127.0.0.1:8080"
+KEY = b"bench" * 8
 NEVER = 1e9
+"""Seconds until "typing" is shown: no turn ends the wait, and there is no platform to show it."""
+OFTEN = 1000.0
+"""Messages a second of one customer: the limits are looked at, and nobody is over them."""
 
 
 class _Nobody:
     """No links, no sign-ins, no commands."""
+
+    async def user_of(self, request: web.Request) -> str | None:
+        """No session."""
+        return None
 
     async def url(self, transaction: str, conversation: str) -> str | None:
         """No page."""
@@ -40,6 +55,30 @@ class _Nobody:
         return ()
 
 
+def _control(text: str, locale: str | None) -> Control | None:
+    from nlu import rules
+
+    return rules.control(text)
+
+
+def _redactor(store: Store, limits: LimitSettings) -> Overflow:
+    """What looks at a message before it is accepted."""
+    from auth import Auth, ProviderSettings
+
+    auth = Auth(
+        store=store,
+        clock=SystemClock(),
+        providers=[ProviderSettings("bench", f"{URL}/idp", "bench", SECRET)],
+        server_keys=[KEY],
+        vault_keys=[Fernet.generate_key()],
+        public_url=URL,
+        brand={},
+        proof=_Nobody(),
+    )
+    allowed = paces(store, KEY, rate=OFTEN, burst=OFTEN)
+    return Overflow(store, auth.redactor, _control, allowed, waiting=limits.waiting)
+
+
 @asynccontextmanager
 async def _app(kind: str) -> AsyncIterator[web.Application]:
     if kind == "echo":
@@ -48,22 +87,30 @@ async def _app(kind: str) -> AsyncIterator[web.Application]:
         yield app
         return
     from adapters.telegram import Telegram, TelegramSettings
-    from bot.web import Drain, Health, build_app
+    from auth.pages import PAGES
+    from bot.web import Drain, Health, at_once, build_app, per_address
+    from bot.web.home import one_host
 
     store = await open_store(kind)
-    nobody = _Nobody()
+    nobody, limits = _Nobody(), LimitSettings()
     settings = TelegramSettings(brand="bench", token="1:bench", secret=SECRET, typing_after=NEVER)
     edge = Telegram(
         store=store,
         clock=SystemClock(),
         settings=settings,
-        control=lambda text, locale: None,
+        control=_control,
+        redactor=_redactor(store, limits),
         links=nobody,
         unlinks=nobody,
     )
     drain = Drain()
     try:
-        yield build_app(routes=edge.routes(), health=Health({}, drain=drain), drain=drain)
+        app = build_app(routes=edge.routes(), health=Health({}, drain=drain), drain=drain, https=True)
+        app.middlewares.append(at_once(limits.requests))
+        app.middlewares.append(one_host(URL))
+        pages = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=KEY)
+        app.middlewares.append(per_address(pages, PAGES, proxies=0))
+        yield app
     finally:
         await edge.close()
         await store.close()

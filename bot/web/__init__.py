@@ -10,6 +10,7 @@ from bot.web.health import Check, Health
 from bot.web.limiting import at_once, per_address, sender
 from bot.web.problems import BadBody, Forbidden, NotFound, Refused, TooLarge, TooMany, json, problem
 from bot.web.static import static_routes
+from bot.web.taken import Taken
 
 __all__ = [
     "EXTRA",
@@ -20,6 +21,7 @@ __all__ = [
     "Health",
     "NotFound",
     "Refused",
+    "Taken",
     "TooLarge",
     "TooMany",
     "at_once",

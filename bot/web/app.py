@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.web import boundary
 from bot.web.drain import Drain
 from bot.web.health import Health
+from bot.web.taken import HEAD, head
 
 BODY = 256 * 1024
 """Bytes of a request's body at most, decompressed."""
@@ -20,6 +21,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every response, unless its handler set the header itself."""
+
+HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def build_app(
@@ -35,16 +38,16 @@ def build_app(
 
     Run it with `access_log=None`: the boundary logs each request by its route's name, without its address.
     """
+    every = {**HEADERS, **(HSTS if https else {})}
     app = web.Application(middlewares=[boundary.middleware(drain)], client_max_size=body)
+    app[HEAD] = head(every)
     app.add_routes([*health.routes(), *routes])
     for prefix, inner in subapps:
         app.add_subapp(prefix, inner)
 
     async def headers(request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in HEADERS.items():
+        for name, value in every.items():
             response.headers.setdefault(name, value)
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         # Names the library and its version to whoever scans for known holes.
         response.headers.popall("Server", None)
 

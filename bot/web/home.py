@@ -100,16 +100,10 @@ def one_host(public_url: str) -> Middleware:
 
     @web.middleware
     async def same(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asked = urlsplit(f"//{request.host}")
-        if (
-            request.method == "GET"
-            and request.path in ("/", "/chat")
-            and public.hostname in LOOPBACK
-            and asked.hostname in LOOPBACK
-            and (asked.hostname != public.hostname)
-            and asked.port == public.port
-        ):
-            raise web.HTTPFound(f"{public_url}{request.path_qs}")
+        if request.method == "GET" and request.path in ("/", "/chat") and public.hostname in LOOPBACK:
+            asked = urlsplit(f"//{request.host}")
+            if asked.hostname in LOOPBACK and asked.hostname != public.hostname and asked.port == public.port:
+                raise web.HTTPFound(f"{public_url}{request.path_qs}")
         return await handler(request)
 
     return same
