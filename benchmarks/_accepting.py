@@ -22,7 +22,6 @@ from cryptography.fernet import Fernet
 from bot.model import Address, Control
 from bot.observe import configure
 from bot.overflow import Overflow, paces
-from bot.pace import Pace
 from bot.ports import Sql, Store
 from bot.settings.site import LimitSettings
 from bot.store import open_store
@@ -87,9 +86,7 @@ async def _app(kind: str) -> AsyncIterator[web.Application]:
         yield app
         return
     from adapters.telegram import Telegram, TelegramSettings
-    from auth.pages import PAGES
-    from bot.web import Drain, Health, at_once, build_app, per_address
-    from bot.web.home import one_host
+    from bot.web import Drain, Health, build_app
 
     store = await open_store(kind)
     nobody, limits = _Nobody(), LimitSettings()
@@ -105,12 +102,14 @@ async def _app(kind: str) -> AsyncIterator[web.Application]:
     )
     drain = Drain()
     try:
-        app = build_app(routes=edge.routes(), health=Health({}, drain=drain), drain=drain, https=True)
-        app.middlewares.append(at_once(limits.requests))
-        app.middlewares.append(one_host(URL))
-        pages = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=KEY)
-        app.middlewares.append(per_address(pages, PAGES, proxies=0))
-        yield app
+        yield build_app(
+            routes=edge.routes(),
+            health=Health({}, drain=drain),
+            drain=drain,
+            https=True,
+            body=limits.body,
+            requests=limits.requests,
+        )
     finally:
         await edge.close()
         await store.close()

@@ -16,6 +16,7 @@ from bot.errors import SettingsError, Temporary
 from bot.observe import REQUEST, logger
 from bot.observe.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from bot.web.drain import Drain
+from bot.web.limiting import STREAMS, Room
 from bot.web.problems import BadBody, Closing, Refused, TooLarge, problem
 
 log = logger("parley.web")
@@ -37,7 +38,7 @@ _WORDS: Mapping[int, str] = {
 }
 
 
-def middleware(drain: Drain) -> Middleware:
+def middleware(drain: Drain, room: Room) -> Middleware:
     """Counts, times and bounds each request; logs it by its route's name, never by its address."""
 
     @web.middleware
@@ -50,7 +51,7 @@ def middleware(drain: Drain) -> Middleware:
         if counted:
             drain.enter()
         try:
-            response = await _answer(request, handler, drain, route, id_)
+            response = await _answer(request, handler, drain, room, route, id_)
         finally:
             if counted:
                 drain.leave()
@@ -78,11 +79,18 @@ def _requests(route: str, method: str, status: int) -> Counter:
     return HTTP_REQUESTS.labels(route, method, str(status))
 
 
-async def _answer(request: web.Request, handler: Handler, drain: Drain, route: str, id_: str) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, handler: Handler, drain: Drain, room: Room, route: str, id_: str
+) -> web.StreamResponse:
     try:
-        if drain.draining and route not in ALWAYS:
+        if route in ALWAYS:
+            return await handler(request)
+        if drain.draining:
             raise Closing(retry_after=2)
-        return await handler(request)
+        if route in STREAMS:
+            return await handler(request)
+        with room:
+            return await handler(request)
     except Refused as refused:
         return _say(request, refused.status, refused.code, str(refused), retry_after=refused.retry_after)
     except web.HTTPRequestEntityTooLarge:
