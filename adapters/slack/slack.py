@@ -24,6 +24,7 @@ from adapters.unlinks import Unlinks
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
+from bot.web import whole_body
 
 
 class Slack:
@@ -81,7 +82,7 @@ class Slack:
 
     async def _receive(self, request: web.Request) -> web.Response:
         assert self._verifier is not None
-        raw = await request.read()
+        raw = await whole_body(request)
         try:
             self._verifier.check(raw, request.headers)
         except Unsigned:

@@ -30,7 +30,7 @@ from bot.observe.metrics import REFUSED
 from bot.pace import Pace
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
-from bot.web import BadBody, Forbidden, Taken
+from bot.web import BadBody, Forbidden, Taken, whole_body
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
@@ -104,13 +104,13 @@ class Telegram:
         if not hmac.compare_digest(given, self._secret):
             REFUSED.labels("telegram", "secret").inc()
             raise SecretWrong
-        body = await request.read()
-        words = plain_in(body)
+        posted = await whole_body(request)
+        words = plain_in(posted)
         if words is not None:
             await self._updates.take_plain(words)
             return Taken()
         try:
-            raw = msgspec.json.decode(body)
+            raw = msgspec.json.decode(posted)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotAnUpdate from error
         if not isinstance(raw, dict) or type(raw.get("update_id")) is not int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.web.app import build_app
+from bot.web.bodies import whole_body
 from bot.web.boundary import EXTRA
 from bot.web.drain import Drain
 from bot.web.forms import form
@@ -31,4 +32,5 @@ __all__ = [
     "problem",
     "sender",
     "static_routes",
+    "whole_body",
 ]
