@@ -5,18 +5,26 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from bot.observe.redaction import HIDDEN, NAMES, clean, failure, scrub
+from bot.observe.redaction import HIDDEN, clean, failure, open_name, scrub
 
 REQUEST: ContextVar[str] = ContextVar("parley_request", default="")
 """The id of the web request that is being answered; it stands in every line that is written meanwhile."""
 
 Render = Callable[[dict[str, Any]], str]
 """Makes a line's text of its fields."""
+
+_LEVELS = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+    logging.CRITICAL: "critical",
+}
 
 _Sink = Callable[["Lines", int, str, dict[str, Any]], None]
 
@@ -75,12 +83,9 @@ def write_to(handler: logging.StreamHandler[TextIO], render: Render) -> None:
         if not lines.standard.isEnabledFor(level):
             return
         line = f"{render(_whole(lines.name, level, event, fields))}\n"
-        handler.acquire()
-        try:
+        with handler.lock or nullcontext():
             handler.stream.write(line)
-            handler.flush()
-        finally:
-            handler.release()
+            handler.stream.flush()
 
     _sink = write
 
@@ -112,13 +117,13 @@ def error_of(given: Any) -> dict[str, Any] | None:
 
 def hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields without secrets."""
-    return {name: HIDDEN if name.lower() in NAMES else clean(value, 1) for name, value in fields.items()}
+    return {name: clean(value, 1) if open_name(name) else HIDDEN for name, value in fields.items()}
 
 
 def _whole(name: str, level: int, event: str, fields: dict[str, Any]) -> dict[str, Any]:
     told = error_of(fields.pop("exc_info")) if "exc_info" in fields else None
     # Ours come last: no field may pass for them.
-    line = {**hidden(fields), "event": scrub(event), "level": logging.getLevelName(level).lower(), "logger": name}
+    line = {**hidden(fields), "event": scrub(event), "level": _LEVELS[level], "logger": name}
     line["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
     request = REQUEST.get()
     if request:
