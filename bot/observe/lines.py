@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 from bot.observe.redaction import HIDDEN, clean, failure, open_name, scrub
+from bot.observe.writer import LineWriter
 
 REQUEST: ContextVar[str] = ContextVar("parley_request", default="")
 """The id of the web request that is being answered; it stands in every line that is written meanwhile."""
@@ -32,7 +34,8 @@ _Sink = Callable[["Lines", int, str, dict[str, Any]], None]
 class Lines:
     """Writes lines of one name. The event is a short fixed phrase; fields are ids, names and numbers.
 
-    `exc_info` is an exception, or True for the one that is being handled.
+    `exc_info` is an exception, or True for the one that is being handled. A line is made a little later than it is
+    given, so a field is not to be changed afterwards.
     """
 
     __slots__ = ("name", "standard")
@@ -75,17 +78,15 @@ def _unconfigured(lines: Lines, level: int, event: str, fields: dict[str, Any]) 
 _sink: _Sink = _unconfigured
 
 
-def write_to(handler: logging.StreamHandler[TextIO], render: Render) -> None:
-    """Send all lines, redacted, to where this handler writes, from now on."""
+def write_to(writer: LineWriter, render: Render) -> None:
+    """Send all lines, redacted, there from now on."""
     global _sink
 
     def write(lines: Lines, level: int, event: str, fields: dict[str, Any]) -> None:
-        if not lines.standard.isEnabledFor(level):
-            return
-        line = f"{render(_whole(lines.name, level, event, fields))}\n"
-        with handler.lock or nullcontext():
-            handler.stream.write(line)
-            handler.stream.flush()
+        if lines.standard.isEnabledFor(level):
+            at = (datetime.now(UTC), REQUEST.get())
+            text = partial(_text, render, lines.name, level, event, fields, *at)
+            writer.add(text, now=level >= logging.WARNING or "exc_info" in fields)
 
     _sink = write
 
@@ -120,14 +121,15 @@ def hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: clean(value, 1) if open_name(name) else HIDDEN for name, value in fields.items()}
 
 
-def _whole(name: str, level: int, event: str, fields: dict[str, Any]) -> dict[str, Any]:
+def _text(
+    render: Render, name: str, level: int, event: str, fields: dict[str, Any], at: datetime, request: str
+) -> str:
     told = error_of(fields.pop("exc_info")) if "exc_info" in fields else None
     # Ours come last: no field may pass for them.
     line = {**hidden(fields), "event": scrub(event), "level": _LEVELS[level], "logger": name}
-    line["timestamp"] = f"{datetime.now(UTC).isoformat()[:-6]}Z"
-    request = REQUEST.get()
+    line["timestamp"] = f"{at.isoformat()[:-6]}Z"
     if request:
         line["request"] = request
     if told is not None:
         line["failure"] = told
-    return line
+    return f"{render(line)}\n"

@@ -12,6 +12,7 @@ import structlog
 
 from bot.observe.lines import REQUEST, Lines, error_of, hidden, write_to
 from bot.observe.redaction import scrub
+from bot.observe.writer import LineWriter
 
 QUIET = (
     "aiohttp", "alembic", "asyncio", "authlib", "botbuilder", "httpcore", "httpcore2", "httpx", "httpx2", "slack_bolt",
@@ -36,7 +37,7 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
         _request,
     ]
     console = structlog.dev.ConsoleRenderer(colors=False)
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = LineWriter(stream or sys.stderr)
     write_to(handler, (lambda line: console(None, "", line)) if pretty else _json)
     render: structlog.typing.Processor = console if pretty else structlog.processors.JSONRenderer(serializer=_json)
     handler.setFormatter(
