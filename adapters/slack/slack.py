@@ -24,7 +24,6 @@ from adapters.unlinks import Unlinks
 from bot.observe.metrics import REFUSED
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
-from bot.web import whole_body
 
 
 class Slack:
@@ -82,7 +81,7 @@ class Slack:
 
     async def _receive(self, request: web.Request) -> web.Response:
         assert self._verifier is not None
-        raw = await whole_body(request)
+        raw = await request.read()
         try:
             self._verifier.check(raw, request.headers)
         except Unsigned:

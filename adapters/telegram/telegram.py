@@ -30,7 +30,7 @@ from bot.observe.metrics import REFUSED
 from bot.pace import Pace
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
-from bot.web import BadBody, Forbidden, Taken, whole_body
+from bot.web import BadBody, Forbidden, Taken
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
@@ -104,7 +104,7 @@ class Telegram:
         if not hmac.compare_digest(given, self._secret):
             REFUSED.labels("telegram", "secret").inc()
             raise SecretWrong
-        posted = await whole_body(request)
+        posted = await request.read()
         words = plain_in(posted)
         if words is not None:
             await self._updates.take_plain(words)

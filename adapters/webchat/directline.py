@@ -36,7 +36,7 @@ from adapters.webchat.tokens import Grant, Tokens
 from bot.observe.metrics import LIMITED, REFUSED
 from bot.pace import Pace
 from bot.ports import Sql, Store
-from bot.web import EXTRA, BadBody, Refused, TooMany, json, whole_body
+from bot.web import EXTRA, BadBody, Refused, TooMany, json
 
 PREFIX = "/v3/directline"
 PAGE = 500
@@ -171,7 +171,7 @@ class DirectLine:
 
     async def _post(self, request: web.Request) -> web.Response:
         grant = self._grant(request)
-        posted = parse(await whole_body(request), self._settings)
+        posted = parse(await request.read(), self._settings)
         if posted.typing:
             await self._intake.types(grant)
         if posted.silent:
@@ -265,7 +265,7 @@ def _watermark(request: web.Request) -> int:
 
 
 async def _object(request: web.Request) -> dict[str, Any]:
-    body = await whole_body(request)
+    body = await request.read()
     if not body.strip():
         return {}
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.web.app import build_app
-from bot.web.bodies import whole_body
 from bot.web.boundary import EXTRA
 from bot.web.drain import Drain
 from bot.web.forms import form
@@ -32,5 +31,4 @@ __all__ = [
     "problem",
     "sender",
     "static_routes",
-    "whole_body",
 ]

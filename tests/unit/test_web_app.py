@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import SettingsError, StoreUnavailable
 from bot.observe.metrics import REGISTRY
-from bot.web import EXTRA, Drain, Forbidden, Health, Taken, build_app, json, static_routes, whole_body
+from bot.web import EXTRA, Drain, Forbidden, Health, Taken, build_app, json, static_routes
 from tests.logged import logged
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
@@ -263,25 +263,3 @@ async def test_taken_with_a_header_or_a_cookie_of_its_own_keeps_them() -> None:
     async with serving(web.post("/taken", taken)) as client:
         assert (await client.post("/taken?own=header")).headers["X-One"] == "1"
         assert (await client.post("/taken?own=cookie")).cookies["two"].value == "2"
-
-
-@pytest.mark.parametrize("parts", [1, 2, 5])
-@pytest.mark.parametrize("size", [0, 1, 60_000, 256 * 1024, 256 * 1024 + 1, 400_000])
-async def test_a_body_is_read_whole_however_it_comes(parts: int, size: int) -> None:
-    async def handle(request: web.Request) -> web.Response:
-        return json(len(await whole_body(request)))
-
-    async with serving(web.post("/", handle)) as client:
-        reader, writer = await asyncio.open_connection(client.host, client.port)
-        writer.write(f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
-        for at in range(parts):
-            writer.write(b"x" * (size * (at + 1) // parts - size * at // parts))
-            await writer.drain()
-            await asyncio.sleep(0)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        if size > 256 * 1024:
-            assert " 413 " in head
-        else:
-            assert " 200 " in head and await reader.readexactly(len(str(size))) == str(size).encode()
-        writer.close()
-        await writer.wait_closed()
