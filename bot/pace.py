@@ -98,7 +98,6 @@ class Pace:
         for _ in range(2):
             # Whoever was away for a whole bucket's time is as one who never came: nothing is free to lose, or owed.
             oldest = next(iter(self._local.values()))
-            if now - oldest.at <= self._burst / self._rate and len(self._local) <= self._keys:
-                break
-            self._local.popitem(last=False)
+            if now - oldest.at > self._burst / self._rate or len(self._local) > self._keys:
+                self._local.popitem(last=False)
         return local

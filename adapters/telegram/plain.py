@@ -56,28 +56,14 @@ class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return datetime.fromtimestamp(self.message.date, UTC)
 
 
-_decode = msgspec.json.Decoder(Plain).decode
-
-
-def plain_in(body: bytes) -> Plain | None:
-    """Words of a person in their own private chat, as they are posted; None for everything else, good or bad."""
-    try:
-        return _own(_decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def plain(raw: Any) -> Plain | None:
-    """The same of an update that is no longer JSON."""
+    """Words of a person in their own private chat; None for every other update, good or bad."""
     if "message" not in raw:
         return None
     try:
-        return _own(msgspec.convert(raw, Plain))
+        found = msgspec.convert(raw, Plain)
     except (msgspec.ValidationError, RecursionError):
         return None
-
-
-def _own(found: Plain) -> Plain | None:
     message = found.message
     # Commands mean something; a date out of all time is the library's to refuse.
     own = message.chat.id == message.sender.id and 0 < message.date < 2**33

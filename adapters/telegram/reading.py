@@ -93,7 +93,7 @@ class Reader:
         """What an update means. Raises `Unreadable`."""
         words = plain(raw)
         if words is not None:
-            return self.said(words)
+            return self._plain(words)
         if not any(kind in raw for kind in ALLOWED):
             # Kinds that were never asked for, or are newer than this: nobody's private message.
             return None
@@ -113,8 +113,7 @@ class Reader:
             raise Unreadable(type(error).__name__) from error
         return None
 
-    def said(self, words: Plain) -> Said:
-        """What plain words mean."""
+    def _plain(self, words: Plain) -> Said:
         sender = words.message.sender
         place = Address(self.settings.brand, self.settings.connection, "telegram", str(sender.id))
         inbound = Inbound(

@@ -20,7 +20,6 @@ from adapters.telegram.client import Client
 from adapters.telegram.connecting import connect
 from adapters.telegram.errors import ChatMoved
 from adapters.telegram.indicator import Typing
-from adapters.telegram.plain import plain_in
 from adapters.telegram.polling import Poller
 from adapters.telegram.settings import TelegramSettings
 from adapters.telegram.shape import LIMITS
@@ -104,13 +103,8 @@ class Telegram:
         if not hmac.compare_digest(given, self._secret):
             REFUSED.labels("telegram", "secret").inc()
             raise SecretWrong
-        posted = await request.read()
-        words = plain_in(posted)
-        if words is not None:
-            await self._updates.take_plain(words)
-            return Taken()
         try:
-            raw = msgspec.json.decode(posted)
+            raw = msgspec.json.decode(await request.read())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotAnUpdate from error
         if not isinstance(raw, dict) or type(raw.get("update_id")) is not int:

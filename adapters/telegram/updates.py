@@ -16,7 +16,6 @@ from adapters.public import PublicAsks
 from adapters.telegram.client import Client
 from adapters.telegram.errors import Unreadable
 from adapters.telegram.indicator import Typing
-from adapters.telegram.plain import Plain
 from adapters.telegram.reading import Asked, Closing, Entered, Left, Pressed, Reader, Said
 from adapters.telegram.settings import TelegramSettings
 from adapters.unlinks import Unlinks
@@ -63,8 +62,10 @@ class Updates:
             )
             return
         match event:
-            case Said():
-                await self._said(event)
+            case Said(inbounds):
+                fresh = [(await self._intake.take(inbound)).fresh for inbound in inbounds]
+                if any(fresh) and inbounds[0].address is not None:
+                    self._typing.begin(inbounds[0].address)
             case Pressed(query, inbound):
                 if inbound is not None and (await self._intake.take(inbound)).fresh and inbound.address is not None:
                     self._typing.begin(inbound.address)
@@ -80,16 +81,6 @@ class Updates:
             case Left(address):
                 rows = self._unlinks.unlink(address=address, now=self._clock.now(), reason="blocked")
                 await self._store.change(list(rows))
-
-    async def take_plain(self, words: Plain) -> None:
-        """The same for plain words, which need no reading."""
-        await self._said(self._reader.said(words))
-
-    async def _said(self, event: Said) -> None:
-        fresh = [(await self._intake.take(inbound)).fresh for inbound in event.inbounds]
-        address = event.inbounds[0].address
-        if any(fresh) and address is not None:
-            self._typing.begin(address)
 
     async def _enter(self, event: Entered) -> None:
         inbound = event.inbound

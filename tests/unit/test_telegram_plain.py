@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-import msgspec
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.telegram import TelegramSettings, reading
 from adapters.telegram.client import Me
 from adapters.telegram.errors import Unreadable
-from adapters.telegram.plain import plain, plain_in
+from adapters.telegram.plain import plain
 from adapters.telegram.reading import Reader
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
@@ -90,8 +88,6 @@ def read(raw: dict[str, Any]) -> Any:
 @example(update(date=0))
 def test_it_reads_what_the_library_reads(raw: dict[str, Any]) -> None:
     quick = read(raw)
-    # As it is posted, and as it is fetched.
-    assert plain_in(msgspec.json.encode(raw)) == plain(raw)
     with patch.object(reading, "plain", return_value=None):
         assert quick == read(raw)
 
@@ -107,10 +103,3 @@ def test_only_what_is_as_plain_as_this_goes_the_quick_way() -> None:
     )
     for other in others:
         assert plain(update(**other)) is None
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"7", b"[]", b"{}", b"null", b"{", b'{"update_id": 1.0}', b"\xff", b"[" * 100_000, b'{"message": 7}']
-)
-def test_a_body_that_is_no_update_is_no_plain_one(body: bytes) -> None:
-    assert plain_in(body) is None
