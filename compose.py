@@ -36,7 +36,7 @@ from bot.store.urls import POSTGRES
 from bot.tending import reading, tended, tending
 from bot.tuning import tune
 from bot.web import openapi
-from bot.web.home import Welcome, one_host, welcome_of
+from bot.web.home import TYPED, Welcome, one_host, welcome_of
 from bot.web.home import routes as home_routes
 from channels import Pushed, hints_of, pushed
 from desks import desk_of
@@ -181,12 +181,14 @@ async def _built(
         drain=drain,
         https=settings.public_url.startswith("https://"),
         body=settings.limits.body,
+        requests=settings.limits.requests,
+        guards=[
+            (TYPED, one_host(settings.public_url)),
+            (PAGES, _paced_pages(settings, store, secrets[0])),
+        ],
         subapps=subapps,
     )
     app[openapi.APP] = app
-    app.middlewares.append(web.at_once(settings.limits.requests))
-    app.middlewares.append(one_host(settings.public_url))
-    app.middlewares.append(_paced_pages(settings, store, secrets[0]))
     workers = {**workers_of(host, bridge, auth, made, push, channels, traces), **behind}
     if desk is not None:
         workers.update(desk.workers())
@@ -212,7 +214,7 @@ def _paced_pages(settings: Settings, store: Store, secret: bytes) -> Middleware:
     """What one network address may ask of the sign-in pages."""
     limits = settings.limits
     pace = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=derive(secret, "pace"))
-    return web.per_address(pace, PAGES, proxies=settings.server.proxies)
+    return web.per_address(pace, proxies=settings.server.proxies)
 
 
 async def run(

@@ -47,6 +47,8 @@ def shown(code: str) -> str:
 def find(text: str) -> list[Found]:
     """All that has a code's shape, spaces, hyphens, case and look-alikes forgiven; overlapping ones too."""
     text = unicodedata.normalize("NFKC", text)
+    if not _DIGIT.search(text):
+        return []
     found: list[Found] = []
     parts = list(_PART.finditer(text))
     for n, part in enumerate(parts):

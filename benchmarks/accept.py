@@ -3,7 +3,9 @@
 A platform's webhook (Telegram's) is posted to over keep-alive connections: signature, parsing, deduplication, log and
 queue in one transaction, then 200. On SQLite beside a bare aiohttp handler that reads the body and sends it back; on
 PostgreSQL also beside pgbench inserting one row a transaction into a table with a key, same server, as many clients.
-`p99_ms_at_500` is from a steady 500 a second, each timed from when it was due. Medians of `--rounds` rounds.
+`p99_ms_at_500` is from a steady 500 a second, each timed from when it was due. `loop_us` and `echo_loop_us` are the
+processor time of the event loop's thread, a request, while requests come as fast as they are answered. `--store none`
+takes a store that keeps nothing: what is left is the loop's own. Medians of `--rounds` rounds.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Round:
     accept_per_s: float
     p99_ms: float
     p50_ms: float
+    loop_us: float = 0.0
     echo_per_s: float = 0.0
+    echo_loop_us: float = 0.0
     pgbench_per_s: float = 0.0
 
 
@@ -79,9 +83,30 @@ class Line:
         self._writer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process, and the port it listens on."""
+
+    port: int
+    pid: int
+
+    async def flat_out(self, count: int, numbers: itertools.count[int]) -> tuple[float, float]:
+        """Messages a second, and the loop's microseconds for one."""
+        before = self._on_cpu()
+        rate = await flat_out(self.port, count, numbers)
+        return rate, (self._on_cpu() - before) / (count // CLIENTS * CLIENTS) * 1e6
+
+    def _on_cpu(self) -> float:
+        """Seconds that the main thread has had a processor (Linux: proc(5), schedstat); 0.0 where nobody says."""
+        try:
+            return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+        except FileNotFoundError:
+            return 0.0
+
+
 @asynccontextmanager
-async def serving(kind: str) -> AsyncIterator[int]:
-    """A server process; its port."""
+async def serving(kind: str) -> AsyncIterator[Server]:
+    """A server process."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "ignore", "-m", "benchmarks._accepting", kind,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -89,7 +114,7 @@ async def serving(kind: str) -> AsyncIterator[int]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield int(await process.stdout.readline())
+        yield Server(int(await process.stdout.readline()), process.pid)
     finally:
         process.stdin.close()
         try:
@@ -144,16 +169,18 @@ async def steady(port: int, seconds: float, numbers: itertools.count[int]) -> li
 async def measured(url: str, count: int, seconds: float) -> Round:
     """The store's figures."""
     numbers = itertools.count(1)
-    async with serving(url) as port:
-        await flat_out(port, CLIENTS * 8, numbers)
-        rate = await flat_out(port, count, numbers)
-        took = sorted(await steady(port, seconds, numbers))
-    return Round(rate, took[int(len(took) * 0.99)] * 1e3, statistics.median(took) * 1e3)
+    async with serving(url) as server:
+        await server.flat_out(CLIENTS * 8, numbers)
+        rate, loop = await server.flat_out(count, numbers)
+        took = sorted(await steady(server.port, seconds, numbers))
+    return Round(rate, took[int(len(took) * 0.99)] * 1e3, statistics.median(took) * 1e3, loop)
 
 
 async def once(store: str, count: int, seconds: float, postgres: Postgres | None) -> Round:
     """One round."""
-    if postgres is None:
+    if store == "none":
+        figures = await measured(store, count, seconds)
+    elif postgres is None:
         with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder:
             url = f"sqlite:///{folder}/bench.db"
             await migrate(url)
@@ -163,9 +190,9 @@ async def once(store: str, count: int, seconds: float, postgres: Postgres | None
             figures = await measured(url, count, seconds)
         async with postgres.database(migrated=False) as url:
             figures.pgbench_per_s = await asyncio.to_thread(pgbench, postgres, url, max(3, int(seconds)))
-    async with serving("echo") as port:
-        await flat_out(port, CLIENTS * 8, itertools.count(1))
-        figures.echo_per_s = await flat_out(port, count, itertools.count(1))
+    async with serving("echo") as echo:
+        await echo.flat_out(CLIENTS * 8, itertools.count(1))
+        figures.echo_per_s, figures.echo_loop_us = await echo.flat_out(count, itertools.count(1))
     return figures
 
 
@@ -193,8 +220,8 @@ def pgbench(postgres: Postgres, url: str, seconds: int) -> float:
 
 async def rounds(given: argparse.Namespace) -> list[Round]:
     """All of them."""
-    if given.store == "sqlite":
-        return [await once("sqlite", given.count, given.seconds, None) for _ in range(given.rounds)]
+    if given.store != "postgres":
+        return [await once(given.store, given.count, given.seconds, None) for _ in range(given.rounds)]
     async with server() as postgres:
         return [await once("postgres", given.count, given.seconds, postgres) for _ in range(given.rounds)]
 
@@ -209,7 +236,9 @@ def report(made: list[Round], given: argparse.Namespace) -> dict[str, Any]:
         "accept_per_s": round(middle(one.accept_per_s for one in made)),
         "p50_ms_at_500": round(middle(one.p50_ms for one in made), 2),
         "p99_ms_at_500": round(middle(one.p99_ms for one in made), 2),
+        "loop_us": round(middle(one.loop_us for one in made), 1),
         "echo_per_s": round(middle(one.echo_per_s for one in made)),
+        "echo_loop_us": round(middle(one.echo_loop_us for one in made), 1),
         "ratio_to_echo": round(middle(one.accept_per_s / one.echo_per_s for one in made), 3),
     }
     if given.store == "postgres":
@@ -221,7 +250,7 @@ def report(made: list[Round], given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accept", description=__doc__)
-    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--store", choices=["sqlite", "postgres", "none"], default="sqlite")
     parser.add_argument("--count", type=int, default=10_000, help="messages flat out")
     parser.add_argument("--seconds", type=float, default=5.0, help="of the steady 500 a second")
     parser.add_argument("--rounds", type=int, default=5)

@@ -6,6 +6,7 @@ import asyncio
 
 from adapters.atwork import AtWork
 from adapters.telegram.client import Client
+from adapters.waiting import Waiting
 from bot.errors import ParleyError
 from bot.model import Address
 
@@ -14,29 +15,14 @@ _AGAIN = 4.0
 _TIMES = 4
 
 
-class Typing:
-    """One task a chat that waits for an answer. Best effort: a failure only means that nothing is shown."""
+class Typing(Waiting):
+    """Best effort: a failure only means that nothing is shown."""
 
     def __init__(self, client: Client, after: float, at_work: AtWork) -> None:
-        self._client, self._after, self._at_work = client, after, at_work
-        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        super().__init__(after, self._type)
+        self._client, self._at_work = client, at_work
 
-    def begin(self, address: Address) -> None:
-        """A message was taken; an answer is on its way."""
-        at = (address.user, address.thread)
-        if at not in self._tasks:
-            task = asyncio.create_task(self._show(address))
-            self._tasks[at] = task
-            task.add_done_callback(lambda _: self._tasks.pop(at, None))
-
-    def end(self, address: Address) -> None:
-        """The answer is being sent."""
-        task = self._tasks.get((address.user, address.thread))
-        if task is not None:
-            task.cancel()
-
-    async def _show(self, address: Address) -> None:
-        await asyncio.sleep(self._after)
+    async def _type(self, address: Address) -> None:
         try:
             for _ in range(_TIMES):
                 if not await self._at_work(address):
@@ -45,10 +31,3 @@ class Typing:
                 await asyncio.sleep(_AGAIN)
         except ParleyError:
             return
-
-    async def close(self) -> None:
-        """Show nothing more."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

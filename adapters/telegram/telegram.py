@@ -29,7 +29,7 @@ from bot.observe.metrics import REFUSED
 from bot.pace import Pace
 from bot.ports import Clock, Redactor, Store
 from bot.serving import Every, Worker
-from bot.web import BadBody, Forbidden
+from bot.web import BadBody, Forbidden, Taken
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
@@ -110,7 +110,7 @@ class Telegram:
         if not isinstance(raw, dict) or type(raw.get("update_id")) is not int:
             raise NotAnUpdate
         await self._updates.take(raw)
-        return web.Response(status=200)
+        return Taken()
 
     async def answer_in_groups(self) -> int:
         """Say the neutral line wherever the bot was spoken to in public; returns how many were answered."""

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from adapters.intake import taken
 from adapters.webchat.incoming import CLIENT_ID, Posted
 from adapters.webchat.problems import Ended
 from adapters.webchat.session import WebSessions
 from adapters.webchat.tokens import Grant
 from adapters.webchat.upload import FileKeeper, Sent
 from bot.model import Accepted, Control, Inbound, InboundKind
-from bot.observe.metrics import ACCEPTED
 from bot.ports import Clock, Redactor, Sql, Store
 
 _HEARD = (
@@ -92,7 +92,7 @@ class Intake:
         accepted = await self._redactor.take(inbound) if self._redactor is not None else None
         if accepted is None:
             accepted = await self._store.accept(inbound, control)
-        ACCEPTED.labels("webchat", kind, "fresh" if accepted.fresh else "duplicate").inc()
+        taken("webchat", kind, accepted.fresh).inc()
         if accepted.conversation != grant.conversation:
             # The token's conversation was erased, and this address has begun another one.
             raise Ended

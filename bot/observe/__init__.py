@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.observe.lines import REQUEST, heard
 from bot.observe.logs import configure, logger
 
-__all__ = ["configure", "logger"]
+__all__ = ["REQUEST", "configure", "heard", "logger"]

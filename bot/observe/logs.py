@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from contextlib import nullcontext
-from functools import partial
 from typing import Any, TextIO
 
 import msgspec
 import structlog
 
-from bot.observe.redaction import clean, failure, scrub
+from bot.observe.lines import REQUEST, Lines, error_of, hidden, write_to
+from bot.observe.redaction import scrub
+from bot.observe.writer import LineWriter
 
 QUIET = (
     "aiohttp", "alembic", "asyncio", "authlib", "botbuilder", "httpcore", "httpcore2", "httpx", "httpx2", "slack_bolt",
@@ -23,38 +23,23 @@ QUIET = (
 OURS = "parley"
 """The root of our own loggers' names."""
 
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "exception": logging.ERROR,
-    "critical": logging.CRITICAL,
-}
-
 _KEPT = frozenset({"event", "level", "timestamp", "logger", "failure"})
 
 
 def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool = False) -> None:
     """Send all logs, redacted, to `stream` (standard error by default): JSON lines, or `pretty` for a terminal."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _failure,
         _redact,
+        _request,
     ]
-    render: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=False) if pretty else structlog.processors.JSONRenderer(serializer=_json)
-    )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    structlog.configure(
-        processors=[*shared, render],
-        wrapper_class=_Bound,
-        logger_factory=partial(_Line, handler),
-        cache_logger_on_first_use=False,
-    )
+    console = structlog.dev.ConsoleRenderer(colors=False)
+    handler = LineWriter(stream or sys.stderr)
+    write_to(handler, (lambda line: console(None, "", line)) if pretty else _json)
+    render: structlog.typing.Processor = console if pretty else structlog.processors.JSONRenderer(serializer=_json)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_first_line, _our_fields, *shared],
@@ -70,44 +55,16 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None, pretty: bool
     logging.getLogger("aiohttp.access").disabled = True
 
 
-class _Line:
-    """Where our own lines end: at the handler of all logs, without a record of the standard library for each."""
-
-    def __init__(self, handler: logging.StreamHandler[TextIO], name: str | None = None) -> None:
-        self._handler, self._level = handler, logging.getLogger(name)
-        self.name = self._level.name
-
-    def isEnabledFor(self, level: int) -> bool:
-        """Whether lines of this level are wanted."""
-        return self._level.isEnabledFor(level)
-
-    def write(self, line: str) -> None:
-        """Write one line, whole."""
-        handler = self._handler
-        with handler.lock or nullcontext():
-            handler.stream.write(f"{line}\n")
-            handler.flush()
-
-    debug = info = warning = error = exception = critical = write
-
-
-class _Bound(structlog.stdlib.BoundLogger):
-    """Looks at the level first: a line that nobody will see costs next to nothing."""
-
-    def _proxy_to_logger(self, method_name: str, event: str | None = None, *event_args: str, **event_kw: Any) -> Any:
-        if not self._logger.isEnabledFor(_LEVELS[method_name]):
-            return None
-        return super()._proxy_to_logger(method_name, event, *event_args, **event_kw)
-
-
-def logger(name: str) -> structlog.stdlib.BoundLogger:
+def logger(name: str) -> Lines:
     """A logger. Fields are ids, names and numbers; the event is a short fixed phrase."""
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return bound
+    return Lines(name)
 
 
-def _json(value: Any, **_: Any) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def _json(line: Any, **_: Any) -> str:
+    return _encode(line).decode()
 
 
 def _first_line(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -127,18 +84,20 @@ def _our_fields(bound: Any, method: str, event: MutableMapping[str, Any]) -> Mut
 
 
 def _failure(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    given = event.pop("exc_info", None)
     event.pop("stack_info", None)
-    if given is True:
-        given = sys.exc_info()
-    error = given[1] if isinstance(given, tuple) else given
-    if isinstance(error, BaseException):
-        event["failure"] = failure(error)
+    told = error_of(event.pop("exc_info", None))
+    if told is not None:
+        event["failure"] = told
     return event
 
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name in [name for name in event if name not in _KEPT and not name.startswith("_")]:
-        event[name] = clean({name: event[name]})[name]
+    event.update(hidden({name: event[name] for name in event if name not in _KEPT and not name.startswith("_")}))
     event["event"] = scrub(str(event.get("event", "")))
+    return event
+
+
+def _request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if request := REQUEST.get():
+        event["request"] = request
     return event

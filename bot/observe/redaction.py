@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from bot.errors import ParleyError
@@ -52,16 +53,22 @@ def scrub(text: str) -> str:
     return found
 
 
+@lru_cache(maxsize=2000)
+def open_name(name: str) -> bool:
+    """Whether what stands under this name may be shown."""
+    return name.lower() not in NAMES
+
+
 def clean(value: Any, depth: int = 0) -> Any:
     """A log field without secrets: names in `NAMES` hidden at any depth, strings scrubbed."""
+    if isinstance(value, (int, float)) or value is None:
+        return value
     if isinstance(value, str):
         return scrub(value)
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
     if depth > 4:
         return HIDDEN
     if isinstance(value, Mapping):
-        return {str(k): HIDDEN if str(k).lower() in NAMES else clean(v, depth + 1) for k, v in value.items()}
+        return {str(k): clean(v, depth + 1) if open_name(str(k)) else HIDDEN for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [clean(item, depth + 1) for item in value]
     # Anything else could print a message in its repr.

@@ -7,9 +7,10 @@ from bot.web.boundary import EXTRA
 from bot.web.drain import Drain
 from bot.web.forms import form
 from bot.web.health import Check, Health
-from bot.web.limiting import at_once, per_address, sender
+from bot.web.limiting import per_address, sender
 from bot.web.problems import BadBody, Forbidden, NotFound, Refused, TooLarge, TooMany, json, problem
 from bot.web.static import static_routes
+from bot.web.taken import Taken
 
 __all__ = [
     "EXTRA",
@@ -20,9 +21,9 @@ __all__ = [
     "Health",
     "NotFound",
     "Refused",
+    "Taken",
     "TooLarge",
     "TooMany",
-    "at_once",
     "build_app",
     "form",
     "json",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from functools import cache
 from html import escape
 
-import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter, Histogram
 
 from bot.errors import SettingsError, Temporary
-from bot.observe import logger
+from bot.observe import REQUEST, logger
 from bot.observe.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from bot.web.drain import Drain
+from bot.web.limiting import STREAMS, Room
 from bot.web.problems import BadBody, Closing, Refused, TooLarge, problem
 
 log = logger("parley.web")
@@ -36,42 +38,59 @@ _WORDS: Mapping[int, str] = {
 }
 
 
-def middleware(drain: Drain) -> Middleware:
+def middleware(drain: Drain, room: Room) -> Middleware:
     """Counts, times and bounds each request; logs it by its route's name, never by its address."""
 
     @web.middleware
     async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-        route = route_name(request)
+        route, method = route_name(request), request.method
         id_ = secrets.token_hex(8)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request=id_)
+        REQUEST.set(id_)
         began = time.perf_counter()
         counted = not _is_upgrade(request)
         if counted:
             drain.enter()
         try:
-            response = await _answer(request, handler, drain, route, id_)
+            response = await _answer(request, handler, drain, room, route, id_)
         finally:
             if counted:
                 drain.leave()
+        status, took = response.status, time.perf_counter() - began
         if counted:
-            HTTP_SECONDS.labels(route).observe(time.perf_counter() - began)
-        HTTP_REQUESTS.labels(route, request.method, str(response.status)).inc()
+            _seconds(route).observe(took)
+        _requests(route, method, status).inc()
         level = log.debug if route in ALWAYS else log.info
-        level("request", route=route, method=request.method, status=response.status,
-              ms=round((time.perf_counter() - began) * 1000, 1))  # fmt: skip
-        if not response.prepared:
-            response.headers.update(request.get(EXTRA, {}))
+        level("request", route=route, method=method, status=status, ms=round(took * 1000, 1))
+        if EXTRA in request and not response.prepared:
+            response.headers.update(request[EXTRA])
         return response
 
     return boundary
 
 
-async def _answer(request: web.Request, handler: Handler, drain: Drain, route: str, id_: str) -> web.StreamResponse:
+@cache
+def _seconds(route: str) -> Histogram:
+    """The metric of one route: its look-up by labels takes longer than what it counts."""
+    return HTTP_SECONDS.labels(route)
+
+
+@cache
+def _requests(route: str, method: str, status: int) -> Counter:
+    return HTTP_REQUESTS.labels(route, method, str(status))
+
+
+async def _answer(
+    request: web.Request, handler: Handler, drain: Drain, room: Room, route: str, id_: str
+) -> web.StreamResponse:
     try:
-        if drain.draining and route not in ALWAYS:
+        if route in ALWAYS:
+            return await handler(request)
+        if drain.draining:
             raise Closing(retry_after=2)
-        return await handler(request)
+        if route in STREAMS:
+            return await handler(request)
+        with room:
+            return await handler(request)
     except Refused as refused:
         return _say(request, refused.status, refused.code, str(refused), retry_after=refused.retry_after)
     except web.HTTPRequestEntityTooLarge:
@@ -114,7 +133,7 @@ def route_name(request: web.Request) -> str:
 
 
 def _is_upgrade(request: web.Request) -> bool:
-    return request.headers.get("Upgrade", "").lower() == "websocket"
+    return request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
 
 
 def _wants_page(request: web.Request) -> bool:

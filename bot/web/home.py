@@ -94,22 +94,20 @@ def page(welcome: Welcome, reads: str = "") -> str:
     )
 
 
+TYPED = frozenset({"home", "/chat"})
+"""Routes whose addresses people type."""
+
+
 def one_host(public_url: str) -> Middleware:
     """Send `localhost` to `127.0.0.1`, or the other way: links and cookies belong to one name of this machine."""
     public = urlsplit(public_url)
 
     @web.middleware
     async def same(request: web.Request, handler: Handler) -> web.StreamResponse:
-        asked = urlsplit(f"//{request.host}")
-        if (
-            request.method == "GET"
-            and request.path in ("/", "/chat")
-            and public.hostname in LOOPBACK
-            and asked.hostname in LOOPBACK
-            and (asked.hostname != public.hostname)
-            and asked.port == public.port
-        ):
-            raise web.HTTPFound(f"{public_url}{request.path_qs}")
+        if request.method == "GET" and public.hostname in LOOPBACK:
+            asked = urlsplit(f"//{request.host}")
+            if asked.hostname in LOOPBACK and asked.hostname != public.hostname and asked.port == public.port:
+                raise web.HTTPFound(f"{public_url}{request.path_qs}")
         return await handler(request)
 
     return same

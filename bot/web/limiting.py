@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.observe.metrics import LIMITED
 from bot.pace import Pace
-from bot.web.boundary import ALWAYS, route_name
 from bot.web.problems import Refused, TooMany
 
 
@@ -48,39 +46,33 @@ STREAMS = frozenset({"desk_events", "directline-stream"})
 """Routes whose answers stay open: a page would hold a place for a whole day. By name, for a header is the client's."""
 
 
-def at_once(limit: int) -> Middleware:
-    """At most so many requests at once; open sockets, health and figures are not counted."""
-    now = 0
+class Room:
+    """At most `limit` requests at once; open sockets, health and figures are not counted. A context manager each."""
 
-    @web.middleware
-    async def crowd(request: web.Request, handler: Handler) -> web.StreamResponse:
-        nonlocal now
-        route = route_name(request)
-        if route in ALWAYS or route in STREAMS:
-            return await handler(request)
-        if now >= limit:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._now = 0
+
+    def __enter__(self) -> None:
+        if self._now >= self._limit:
             LIMITED.labels("web", "requests").inc()
             raise Crowded(retry_after=2)
-        now += 1
-        try:
-            return await handler(request)
-        finally:
-            now -= 1
+        self._now += 1
 
-    return crowd
+    def __exit__(self, *_: object) -> None:
+        self._now -= 1
 
 
-def per_address(pace: Pace, routes: Collection[str], *, proxies: int) -> Middleware:
-    """These routes, by name, at the pace that one network address is allowed."""
+def per_address(pace: Pace, *, proxies: int) -> Middleware:
+    """At the pace that one network address is allowed."""
 
     @web.middleware
     async def paced(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if route_name(request) in routes:
-            address = sender(request, proxies)
-            taken = await pace.take(address) if address is not None else None
-            if taken is not None and taken.wait:
-                LIMITED.labels("link", "pages").inc()
-                raise TooMany(retry_after=taken.wait)
+        address = sender(request, proxies)
+        taken = await pace.take(address) if address is not None else None
+        if taken is not None and taken.wait:
+            LIMITED.labels("link", "pages").inc()
+            raise TooMany(retry_after=taken.wait)
         return await handler(request)
 
     return paced

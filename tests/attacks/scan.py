@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from structlog.testing import capture_logs
-
 from auth.codes import shown
 from auth.errors import VaultBroken
 from auth.keys import Keys
+from bot.observe import heard as lines_heard
 from bot.observe.logs import QUIET
 from bot.store.schema import metadata
 
@@ -52,7 +51,7 @@ def listening() -> Iterator[Heard]:
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING if name else logging.DEBUG)
     try:
-        with capture_logs() as heard.ours:
+        with lines_heard() as heard.ours:
             yield heard
     finally:
         logging.getLogger().removeHandler(heard)

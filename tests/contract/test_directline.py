@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 
 from adapters.webchat.tokens import Grant, Tokens
 from bot.errors import StoreUnavailable
 from bot.model import Accepted, Card, Choice, Control, Entry, File, Inbound, Items, Link, Outbound
-from bot.observe import configure
 from bot.observe.metrics import REGISTRY
 from bot.ports import Sql, Store
 from bot.store.sqlite import open_sqlite
@@ -34,6 +30,7 @@ from tests.contract.chat_site import (
     messages,
     open_site,
 )
+from tests.logged import logged
 
 Opening = Callable[..., Awaitable[Site]]
 
@@ -633,10 +630,7 @@ async def test_a_stream_address_takes_no_plain_request_and_is_not_used_up_by_one
 
 
 async def test_no_credential_and_no_words_reach_the_log(site: Site) -> None:
-    root, stream = logging.getLogger(), io.StringIO()
-    before, level = root.handlers[:], root.level
-    configure(stream=stream, level="DEBUG")
-    try:
+    with logged("DEBUG") as stream:
         opened = await site.session()
         await site.say(opened, "why is my bill higher?", "c-1")
         url = await stream_url(site, opened)
@@ -645,10 +639,6 @@ async def test_no_credential_and_no_words_reach_the_log(site: Site) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await site.client.ws_connect(url)
         (cookie,) = [morsel.value for morsel in site.client.cookie_jar]
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
-        structlog.reset_defaults()
     assert "directline-stream" in stream.getvalue() and "directline-post" in stream.getvalue()
     for secret in (opened["token"], url.split("t=")[1], cookie, "why is my bill"):
         assert secret not in stream.getvalue()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from structlog.testing import capture_logs
 
 from adapters import fetching
 from adapters.fetching import FileGone, FileTooLarge, ForeignHost, NotFetched, Source, fetch, inside
 from adapters.files import KeptFiles, NotTaken, type_of
 from bot.errors import StoreUnavailable
 from bot.model import Address, Inbound
+from bot.observe import heard
 from bot.ports import Sql, Store
 from tests.contract.rigs import messenger, slack, telegram
 from tests.contract.rigs.base import HandClock, edge, memory_store
@@ -139,7 +139,7 @@ async def test_a_platform_that_does_not_answer_is_asked_again_and_then_no_more()
         async def secretive(ref: str) -> Source:
             raise NotFetched(f"https://example/bot1:TOKEN/{ref}", retry_after=1)
 
-        with capture_logs() as logs:
+        with heard() as logs:
             for _ in range(8):
                 assert await keeper.fetch(secretive) == 0
                 await store.change([Sql("UPDATE kept_file SET held = 0 WHERE held IS NOT NULL")])

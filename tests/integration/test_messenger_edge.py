@@ -14,7 +14,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from adapters.messenger.errors import (
     Busy,
@@ -31,6 +30,7 @@ from adapters.reconcile import tag_for
 from bot.delivery import Delivery
 from bot.errors import NotPrivate, SendTemporary, SendUncertain, SettingsError, StoreUnavailable, WindowClosed
 from bot.model import Address, Choice, Link, Outbound
+from bot.observe import heard
 from bot.ports import OutRow, Sql, Work
 from bot.store import open_store
 from tests.contract.rigs.base import HandClock, World
@@ -510,7 +510,7 @@ async def test_a_limit_rests_the_whole_page_but_not_the_message_that_met_it(rig:
 async def test_a_dead_token_is_told_and_never_shown(rig: MessengerRig, caplog: pytest.LogCaptureFixture) -> None:
     held = await reply(rig, Outbound("hello"))
     token, rig.fake.token = rig.fake.token, "another"
-    with caplog.at_level(logging.DEBUG), capture_logs() as logs, pytest.raises(TokenDead) as raised:
+    with caplog.at_level(logging.DEBUG), heard() as logs, pytest.raises(TokenDead) as raised:
         await rig.channel.send(held)
     assert token not in str(raised.value)
     lines = [*(record.getMessage() for record in caplog.records), *(str(line) for line in logs)]

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from adapters.fakes.slack import SIGNATURE, STAMP
 from adapters.fakes.slack_rules import Refusal
@@ -23,6 +22,7 @@ from adapters.slack.errors import Busy, PersonUnavailable, Refused, ScopeMissing
 from adapters.slack.settings import SlackSettings
 from bot.errors import NotPrivate, SendPermanent, SendUncertain, SettingsError, StoreUnavailable
 from bot.model import Address, Choice, Link, Outbound
+from bot.observe import heard
 from bot.ports import OutRow, Sql, Work
 from tests.contract.rigs.edges import ANA, BEN, claimed, deliver, letters, reply, rows
 from tests.contract.rigs.slack import SlackRig, opened
@@ -96,7 +96,7 @@ async def test_ssl_check_opens_no_way_round_the_signature(rig: SlackRig) -> None
 
 async def test_bodies_never_reach_a_log(rig: SlackRig, caplog: pytest.LogCaptureFixture) -> None:
     body = msgspec.json.encode(rig.fake.workspace.event(event(text="a secret of Ana's")).body)
-    with caplog.at_level(logging.INFO), capture_logs() as logs:
+    with caplog.at_level(logging.INFO), heard() as logs:
         await rig.post(body, {STAMP: "1", SIGNATURE: "v0=0"})
         await rig.post(body, rig.fake.signed(body))
     assert "a secret of Ana" not in caplog.text + str(logs)
@@ -250,7 +250,7 @@ async def test_a_stranger_over_slack_connect_is_refused(
 
 @pytest.mark.parametrize("kind", ["tokens_revoked", "app_uninstalled"])
 async def test_slacks_alarms_reach_the_operator(rig: SlackRig, kind: str) -> None:
-    with capture_logs() as logs:
+    with heard() as logs:
         assert await take(rig, {"type": kind}) == 200
         body = msgspec.json.encode({"type": "app_rate_limited", "team_id": "T0LARKSPUR", "minute_rate_limited": 1})
         assert await rig.garbage(body) == 200
@@ -505,7 +505,7 @@ async def test_links_and_choices_stand_beside_one_text(rig: SlackRig) -> None:
 async def test_a_dead_token_is_told_and_never_shown(rig: SlackRig, caplog: pytest.LogCaptureFixture) -> None:
     held = await reply(rig, Outbound("hello"))
     token, rig.fake.token = rig.fake.token, "another"
-    with caplog.at_level(logging.INFO), capture_logs() as logs, pytest.raises(TokenDead) as raised:
+    with caplog.at_level(logging.INFO), heard() as logs, pytest.raises(TokenDead) as raised:
         await rig.channel.send(held)
     assert token not in str(raised.value)
     assert any(line["event"] == "bot token refused" for line in logs)
@@ -669,7 +669,7 @@ async def test_a_wrong_app_token_is_said_and_tried_again(monkeypatch: pytest.Mon
                 rig.fake.app_token = right
             return not rig.fake.workspace.owed
 
-        with capture_logs() as logs:
+        with heard() as logs:
             await through_socket(rig, done)
         assert any(line["event"] == "socket not opened" for line in logs)
         assert [row["text"] for row in await rows(rig)] == ["hello"]

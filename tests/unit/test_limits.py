@@ -18,7 +18,7 @@ from bot.overflow import NOTICE, Overflow, Paces
 from bot.pace import SHARE, Pace
 from bot.ports import Store
 from bot.store import open_store
-from bot.web import Drain, Health, at_once, build_app, json, per_address
+from bot.web import Drain, Health, build_app, json, per_address
 from tests.contract.chat_site import close_site, open_site
 from tests.postgres import fresh_database
 
@@ -247,7 +247,7 @@ async def test_a_conversation_erased_in_mid_flood_is_begun_anew(store: Store) ->
 # The web
 
 
-async def site(*middlewares: Any, slow: asyncio.Event | None = None) -> TestServer:
+async def site(slow: asyncio.Event | None = None, **given: Any) -> TestServer:
     async def page(request: web.Request) -> web.Response:
         if slow is not None:
             await slow.wait()
@@ -258,8 +258,8 @@ async def site(*middlewares: Any, slow: asyncio.Event | None = None) -> TestServ
         routes=[web.get("/link/x", page, name="link"), web.get("/other", page, name="other")],
         health=Health({}, drain=drain),
         drain=drain,
+        **given,
     )
-    app.middlewares.extend(middlewares)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server(access_log=None)
     return server
@@ -277,7 +277,7 @@ async def statuses(server: TestServer, path: str, froms: Sequence[str]) -> list[
 
 
 async def test_one_address_may_ask_for_so_many_sign_in_pages(store: Store) -> None:
-    server = await site(per_address(pace(store, burst=5), {"link"}, proxies=1))
+    server = await site(guards=[({"link"}, per_address(pace(store, burst=5), proxies=1))])
     try:
         assert await statuses(server, "/link/x", ["203.0.113.7"] * 8) == [200] * 5 + [429] * 3
         assert await statuses(server, "/link/x", ["198.51.100.1", "203.0.113.8"]) == [200, 200]
@@ -295,7 +295,7 @@ async def test_a_whole_ipv6_network_counts_as_one_and_nonsense_as_nobody(
     async with AsyncExitStack() as stack:
         store = await open_store("sqlite://:memory:")
         stack.push_async_callback(store.close)
-        server = await site(per_address(pace(store, burst=5), {"link"}, proxies=1))
+        server = await site(guards=[({"link"}, per_address(pace(store, burst=5), proxies=1))])
         stack.push_async_callback(server.close)
         asked = [froms[at % len(froms)].format(at) for at in range(8)]
         assert await statuses(server, "/link/x", asked) == (wanted or [200] * 8)
@@ -305,14 +305,14 @@ async def test_an_address_that_many_may_share_is_not_counted_without_a_proxy_tha
     async with AsyncExitStack() as stack:
         store = await open_store("sqlite://:memory:")
         stack.push_async_callback(store.close)
-        server = await site(per_address(pace(store, burst=2), {"link"}, proxies=0))
+        server = await site(guards=[({"link"}, per_address(pace(store, burst=2), proxies=0))])
         stack.push_async_callback(server.close)
         assert await statuses(server, "/link/x", ["203.0.113.7"] * 8) == [200] * 8
 
 
 async def test_so_many_requests_at_once_and_health_besides() -> None:
     slow = asyncio.Event()
-    server = await site(at_once(3), slow=slow)
+    server = await site(slow, requests=3)
     try:
         async with aiohttp.ClientSession() as client:
             waiting = [asyncio.create_task(client.get(server.make_url("/other"))) for _ in range(3)]

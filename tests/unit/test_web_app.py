@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
-import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import SettingsError, StoreUnavailable
-from bot.observe import configure
 from bot.observe.metrics import REGISTRY
-from bot.web import Drain, Forbidden, Health, build_app, json, static_routes
+from bot.web import EXTRA, Drain, Forbidden, Health, Taken, build_app, json, static_routes
+from tests.logged import logged
 
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -36,14 +35,8 @@ async def serving(
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream
 
 
 async def fine(request: web.Request) -> web.Response:
@@ -223,3 +216,50 @@ async def test_a_brands_look_is_served_and_nothing_else_of_its_folder(tmp_path: 
         for path in ("brand.yml", "evil.js", "seed/inner.css", "../secret", "%2e%2e/secret", ""):
             assert (await client.get(f"/brand/{path}")).status == 404, path
         assert (await client.get("/ui/vendor/lit.min.js")).status == 200
+
+
+async def raw(client: TestClient[web.Request, web.Application], request: str) -> tuple[str, list[str], bool]:
+    """Status line, headers with the date's shape, and whether a second request on the same line is answered as well."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(request.encode() * 2)
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    try:
+        goes_on = (await reader.readuntil(b"\r\n\r\n")).startswith(first.encode())
+    except asyncio.IncompleteReadError:
+        goes_on = False
+    writer.close()
+    await writer.wait_closed()
+    return first, sorted(re.sub(r"\d", "0", line) if line.startswith("Date: ") else line for line in lines), goes_on
+
+
+@pytest.mark.parametrize("https", [False, True])
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("more", ["", "Connection: close\r\n", "Connection: keep-alive\r\n"])
+@pytest.mark.parametrize("extra", [{}, {"Access-Control-Allow-Origin": "https://shop.example"}])
+async def test_taken_is_the_librarys_own_empty_200(https: bool, version: str, more: str, extra: dict[str, str]) -> None:
+    async def plain(request: web.Request) -> web.Response:
+        request[EXTRA] = extra
+        return web.Response(status=200)
+
+    async def taken(request: web.Request) -> web.Response:
+        request[EXTRA] = extra
+        return Taken()
+
+    async with serving(web.post("/plain", plain), web.post("/taken", taken), https=https) as client:
+        for said in ("", "hello"):
+            rest = f" HTTP/{version}\r\nHost: a\r\n{more}Content-Length: {len(said)}\r\n\r\n{said}"
+            assert await raw(client, f"POST /taken{rest}") == await raw(client, f"POST /plain{rest}")
+
+
+async def test_taken_with_a_header_or_a_cookie_of_its_own_keeps_them() -> None:
+    async def taken(request: web.Request) -> web.Response:
+        answer = Taken()
+        if request.query["own"] == "header":
+            answer.headers["X-One"] = "1"
+        else:
+            answer.set_cookie("two", "2")
+        return answer
+
+    async with serving(web.post("/taken", taken)) as client:
+        assert (await client.post("/taken?own=header")).headers["X-One"] == "1"
+        assert (await client.post("/taken?own=cookie")).cookies["two"].value == "2"

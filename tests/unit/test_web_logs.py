@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
-import structlog
 
 from bot.errors import StoreUnavailable
-from bot.observe import configure, logger
+from bot.observe import REQUEST, logger
+from tests.logged import logged
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure(stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream
 
 
 def read(lines: io.StringIO) -> list[dict[str, object]]:
@@ -109,3 +105,54 @@ def test_our_own_plain_loggers_keep_their_fields_and_a_librarys_are_dropped(line
     assert (ours["conversation"], ours["tries"], ours["text"]) == ("c1", 2, "[hidden]")
     assert "conversation" not in theirs
     assert "cancel my direct debit" not in lines.getvalue()
+
+
+async def test_lines_of_one_pass_are_written_at_its_end_and_a_warning_brings_them_at_once(lines: io.StringIO) -> None:
+    log = logger("x")
+    log.info("first", n=1)
+    log.info("second", n=2)
+    assert lines.getvalue() == ""
+    await asyncio.sleep(0)
+    assert [line["event"] for line in read(lines)] == ["first", "second"]
+    log.info("third")
+    log.warning("fourth")
+    assert [line["event"] for line in read(lines)][2:] == ["third", "fourth"]
+    log.info("fifth")
+    await asyncio.to_thread(log.info, "from a thread")
+    await asyncio.sleep(0)
+    assert sorted(str(line["event"]) for line in read(lines)[4:]) == ["fifth", "from a thread"]
+
+
+def test_what_was_said_last_is_written_though_its_loop_has_ended(lines: io.StringIO) -> None:
+    loop = asyncio.new_event_loop()
+
+    def last() -> None:
+        loop.stop()
+        logger("x").info("goodbye")
+
+    loop.call_soon(last)
+    loop.run_forever()
+    loop.close()
+    assert lines.getvalue() == ""
+    # As `logging.shutdown` does when the interpreter ends.
+    logging.getLogger().handlers[0].flush()
+    logger("x").info("in no loop")
+
+    async def another() -> None:
+        logger("x").info("hello")
+        await asyncio.sleep(0)
+
+    asyncio.run(another())
+    assert [line["event"] for line in read(lines)] == ["goodbye", "in no loop", "hello"]
+
+
+async def test_a_line_has_the_time_and_the_request_that_it_was_given_in(lines: io.StringIO) -> None:
+    REQUEST.set("r1")
+    before = datetime.now(UTC).isoformat()
+    logger("x").info("given")
+    after = datetime.now(UTC).isoformat()
+    REQUEST.set("r2")
+    await asyncio.sleep(0.01)
+    (line,) = read(lines)
+    assert line["request"] == "r1"
+    assert before[:-6] <= str(line["timestamp"])[:-1] <= after[:-6]
