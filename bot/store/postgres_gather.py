@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
 from bot.errors import StoreUnavailable
+from bot.store.postgres_pool import PATIENCE
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,7 +28,7 @@ BY_ITSELF: Literal[By.ITSELF] = By.ITSELF
 """A batch's answer for an item that it left as it was: written by itself, that says what is wrong with it."""
 
 
-_Waiting = tuple[Hashable, Item, "asyncio.Future[Result]"]
+_Waiting = tuple[Hashable, Item, "asyncio.Future[Result]", float]
 
 
 class Gathering(Generic[Item, Result]):
@@ -62,7 +63,7 @@ class Gathering(Generic[Item, Result]):
         if self._closed:
             future.set_exception(StoreUnavailable("The store is closed."))
             return future
-        one = (place, item, future)
+        one = (place, item, future, loop.time() + PATIENCE)
         if place in self._places:
             self._places[place].append(one)
             return future
@@ -85,12 +86,15 @@ class Gathering(Generic[Item, Result]):
 
     def _begin(self) -> None:
         self._called = False
+        now = asyncio.get_running_loop().time()
         while self._free and self._ready:
             batch: list[_Waiting[Item, Result]] = []
             while self._ready and len(batch) < GROUP:
                 one = self._ready.popleft()
                 if one[2].done():
                     self._next(one[0])
+                elif one[3] < now:
+                    self._fail(one, StoreUnavailable("The database is too slow."))
                 else:
                     batch.append(one)
             if batch:
@@ -105,7 +109,7 @@ class Gathering(Generic[Item, Result]):
     async def _batch(self, batch: list[_Waiting[Item, Result]]) -> None:
         answers: Sequence[Any]
         try:
-            answers = await self._many([item for _, item, _ in batch])
+            answers = await self._many([one[1] for one in batch])
         except StoreUnavailable as error:
             for one in batch:
                 self._fail(one, error)

@@ -14,6 +14,9 @@ from bot.store.faults import POSTGRES_ERRORS, from_postgres
 PATIENCE = 10.0
 """Seconds that a step waits for the database before the store counts as unavailable."""
 
+REPLAN = 30
+"""Seconds after which a batch's statement is planned anew: on a table that was small, the plan reads all of it."""
+
 _REFUSED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 _OUTAGES = (
@@ -75,7 +78,7 @@ async def open_pool(url: str, connections: int, *, for_batches: bool = False) ->
         max_size=connections,
         command_timeout=PATIENCE,
         statement_cache_size=500,
-        max_cached_statement_lifetime=0,
+        max_cached_statement_lifetime=REPLAN if for_batches else 0,
         reset=_keep,
         init=_by_index if for_batches else None,
         server_settings={"application_name": "parley"},
@@ -88,5 +91,5 @@ async def _keep(_con: Any) -> None:
 
 
 async def _by_index(con: Any) -> None:
-    # A batch's statement is planned once, perhaps on an empty table, and kept; it must suit a full one as well.
+    # A batch's plan is kept for a while, and must suit the table that an empty one becomes meanwhile.
     await con.execute("SET enable_seqscan = off; SET jit = off")
