@@ -74,11 +74,11 @@ async def transactions(con: Any, table: str) -> int:
     return found
 
 
-async def one_waits(con: Any) -> None:
-    """Return when another session waits for this one."""
+async def some_wait(con: Any, sessions: int = 1) -> None:
+    """Return when so many other sessions wait for a row."""
     text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     for _ in range(500):
-        if await con.fetchval(text):
+        if await con.fetchval(text) >= sessions:
             return
         await asyncio.sleep(0.01)
     pytest.fail("Nobody waits.")
@@ -166,25 +166,47 @@ async def test_a_turn_that_cannot_be_written_is_refused_alone(store: Store) -> N
 
 @pytest.mark.promise("never-lost")
 async def test_two_processes_take_in_for_the_same_customers_in_opposite_order(stores: tuple[Store, Store]) -> None:
-    users, rounds = [f"u{i}" for i in range(24)], 8
+    users, rounds = 24, 8
 
-    async def feed(store: Store, name: str, order: list[str]) -> None:
+    async def feed(store: Store, name: str, step: int) -> None:
         for i in range(rounds):
+            # New customers each time, whose conversations both make, and those of the round before.
+            order = [f"u{j}-{n}" for j in (i, i + 1) for n in range(users)][::step]
             assert all(one.fresh for one in await accept(store, [message(f"{name}-{u}-{i}", u) for u in order]))
 
-    began = asyncio.get_running_loop().time()
-    await asyncio.gather(feed(stores[0], "a", users), feed(stores[1], "b", users[::-1]))
-    assert asyncio.get_running_loop().time() - began < 8, "a deadlock costs a second"
-    assert await stores[0].query("SELECT DISTINCT seq, pos FROM conversation") == [{"seq": 16, "pos": 16}]
-    rows = await stores[0].query("SELECT conversation, count(*) AS n, max(seq) AS last FROM inbound GROUP BY 1")
-    assert [(row["n"], row["last"]) for row in rows] == [(16, 16)] * len(users)
+    await asyncio.gather(feed(stores[0], "a", 1), feed(stores[1], "b", -1))
+    rows = await stores[0].query("SELECT seq, pos, count(*) AS n FROM conversation GROUP BY 1, 2 ORDER BY 1")
+    assert [tuple(row.values()) for row in rows] == [(2, 2, 2 * users), (4, 4, (rounds - 1) * users)]
+    rows = await stores[0].query("SELECT count(*) AS n, max(seq) AS last FROM inbound GROUP BY conversation")
+    assert all(row["n"] == row["last"] for row in rows)
+
+
+async def test_two_processes_that_make_the_same_conversations_do_not_deadlock(
+    stores: tuple[Store, Store], con: Any
+) -> None:
+    rolled_back = con.transaction()
+    await rolled_back.start()
+    await con.execute(
+        "INSERT INTO conversation (id, brand, connection, channel, kind, user_id, thread, state, created_at)"
+        " VALUES ('x', 'larkspur', 'telegram', 'telegram', 'private', 'm', '', '', 1)"
+    )
+    # Each would have made its first and then wait for the one in the middle, were they not in order.
+    there, back = (
+        asyncio.ensure_future(accept(store, [message(f"{name}{u}", u) for u in order]))
+        for store, name, order in zip(stores, "ab", ("amz", "zma"), strict=True)
+    )
+    await some_wait(con, 2)
+    await rolled_back.rollback()
+    done = [*await there, *await back]
+    assert sorted(accepted.seq for accepted in done) == [1, 1, 1, 2, 2, 2]
+    assert await transactions(con, "inbound") == 2, "neither had to be done again one by one"
 
 
 async def test_a_conversation_that_is_held_keeps_nobody_else_waiting(store: Store, con: Any) -> None:
     claims = await claimed(store, 4)
     async with con.transaction():
         await con.execute("UPDATE conversation SET brand = brand WHERE user_id IN ('u0', 'u1')")
-        held = [
+        held: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(store.accept(message("n0", "u0"))),
             asyncio.ensure_future(store.commit(claims["u1"], Work(b"s"), lease=30)),
         ]
@@ -204,7 +226,7 @@ async def test_who_gives_up_takes_nobody_along(store: Store, con: Any) -> None:
     async with con.transaction():
         await con.execute("INSERT INTO seen (connection, key_hash, at) VALUES ('telegram', sha256('m0'), 1)")
         waiting = [asyncio.ensure_future(store.accept(message(f"m{i}", f"u{i}"))) for i in range(5)]
-        await one_waits(con)
+        await some_wait(con)
         later = [asyncio.ensure_future(store.accept(message(f"n{i}", f"u{i}"))) for i in range(5)]
         await asyncio.sleep(0)
         for given_up in (waiting[1], later[2]):
@@ -223,7 +245,7 @@ async def test_a_connection_lost_in_mid_batch_acknowledges_nothing(store: Store,
     async with con.transaction():
         await con.execute("INSERT INTO seen (connection, key_hash, at) VALUES ('telegram', sha256('m3'), 1)")
         waiting = [asyncio.ensure_future(store.accept(inbound)) for inbound in inbounds]
-        await one_waits(con)
+        await some_wait(con)
         await con.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         done = await asyncio.gather(*waiting, return_exceptions=True)
         await con.execute("DELETE FROM seen")
