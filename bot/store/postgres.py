@@ -1,4 +1,4 @@
-"""The store for more than one machine: PostgreSQL, any number of workers, one statement a step on the hot path."""
+"""The store for more than one machine: PostgreSQL, any number of workers, the hot path in batches of one statement."""
 
 from __future__ import annotations
 

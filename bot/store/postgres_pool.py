@@ -92,4 +92,4 @@ async def _keep(_con: Any) -> None:
 
 async def _by_index(con: Any) -> None:
     # A batch's plan is kept for a while, and must suit the table that an empty one becomes meanwhile.
-    await con.execute("SET enable_seqscan = off; SET jit = off")
+    await con.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off")
