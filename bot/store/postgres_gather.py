@@ -32,7 +32,7 @@ _Waiting = tuple[Hashable, Item, "asyncio.Future[Result]", float]
 
 
 class Gathering(Generic[Item, Result]):
-    """Hands items over in batches. Of one place only one is under way at a time, in the order they were submitted.
+    """Hands items over in batches, one at a time. Of one place only one is under way, in the order of submission.
 
     `many` writes a batch and answers for each item in order, with `BY_ITSELF` where it left it alone. It raises
     `StoreUnavailable`, which all callers are told; raises it anything else, nothing of the batch stands, and each item
@@ -43,12 +43,10 @@ class Gathering(Generic[Item, Result]):
         self,
         many: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Literal[By.ITSELF]]]],
         alone: Callable[[Item], Awaitable[Result]],
-        *,
-        at_once: int = 1,
     ) -> None:
         self._many = many
         self._alone = alone
-        self._free = at_once
+        self._free = True
         self._ready: deque[_Waiting[Item, Result]] = deque()
         # A place that is being written, and what waits for it.
         self._places: dict[Hashable, deque[_Waiting[Item, Result]]] = {}
@@ -98,7 +96,7 @@ class Gathering(Generic[Item, Result]):
                 else:
                     batch.append(one)
             if batch:
-                self._free -= 1
+                self._free = False
                 self._start(self._batch(batch))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -121,7 +119,7 @@ class Gathering(Generic[Item, Result]):
         except Exception:  # The batch's boundary: one item is the reason, and will be told by itself.
             answers = [BY_ITSELF] * len(batch)
         finally:
-            self._free += 1
+            self._free = True
             self._call(asyncio.get_running_loop())
         for one, answer in zip(batch, answers, strict=True):
             if answer is BY_ITSELF:
