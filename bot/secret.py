@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from bot.errors import SettingsError
@@ -24,8 +25,7 @@ def server_secret(given: str, folder: Path) -> bytes:
     file = folder / "secret"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _make(file)
-        kept = file.read_bytes()
+        kept = made_once(file, lambda: secrets.token_bytes(BYTES))
     except OSError as error:
         raise SettingsError(
             f"data: {folder} cannot be written ({error.strerror}). Make it writable, or name another folder."
@@ -35,23 +35,28 @@ def server_secret(given: str, folder: Path) -> bytes:
     return kept
 
 
-def _make(file: Path) -> None:
+def made_once(file: Path, make: Callable[[], bytes]) -> bytes:
+    """What a file holds, for its owner alone; it is made where it is not there yet. Raises `OSError`.
+
+    Of processes that start together all get the first one's.
+    """
     if file.exists():
-        return
-    draft = file.with_name(f".secret-{os.getpid()}-{secrets.token_hex(4)}")
+        return file.read_bytes()
+    draft = file.with_name(f".{file.name}-{os.getpid()}-{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        os.write(handle, secrets.token_bytes(BYTES))
+        os.write(handle, make())
         os.fsync(handle)
     finally:
         os.close(handle)
     try:
-        # A link never replaces: of two processes that start together, both end with the first one's secret.
+        # A link never replaces.
         os.link(draft, file)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+    return file.read_bytes()
 
 
 def derive(secret: bytes, purpose: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import urlsafe_b64encode
 from hmac import digest as hmac_digest
 from pathlib import Path
@@ -14,6 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from auth.demo_idp.faults import Faults
+from bot.secret import made_once
 
 ALG = "ES256"
 
@@ -23,14 +23,11 @@ class Signing:
 
     def __init__(self, folder: Path | None) -> None:
         path = folder / "demo-idp-key.json" if folder else None
-        if path and path.exists():
-            self._key = ECKey.import_key(msgspec.json.decode(path.read_bytes(), type=dict[str, Any]))
-        else:
-            self._key = _fresh()
-            if path:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(msgspec.json.encode(self._key.as_dict(private=True)))
+        self._key = _fresh()
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = made_once(path, lambda: msgspec.json.encode(self._key.as_dict(private=True)))
+            self._key = ECKey.import_key(msgspec.json.decode(kept, type=dict[str, Any]))
 
     def jwks(self) -> dict[str, Any]:
         """The public key set."""

@@ -1,10 +1,10 @@
-"""The store for more than one machine: PostgreSQL, any number of workers, one statement a step on the hot path."""
+"""The store for more than one machine: PostgreSQL, any number of workers, the hot path in batches of one statement."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -19,7 +19,10 @@ from bot.store.claims import claim_after, claim_of, control_after, held_until, s
 from bot.store.codec import CUSTOMER_KINDS, dump, entry_of, epoch
 from bot.store.faults import POSTGRES_ERRORS, from_postgres
 from bot.store.named import positional, row_of
+from bot.store.postgres_bulk import Arriving, accept_all, commit_all
+from bot.store.postgres_gather import Gathering
 from bot.store.postgres_listen import Listener
+from bot.store.postgres_pool import Again, connection, for_many, open_pool
 from bot.store.postgres_run import drive, run
 from bot.store.postgres_turn import Writing, accept
 from bot.store.procedure import Procedure
@@ -35,15 +38,20 @@ TRIES = 4
 LOOK_AGAIN = 0.01
 """Seconds after which a claim that skipped a held row is woken to try once more."""
 
-PATIENCE = 10.0
-"""Seconds that a step waits for the database before the store counts as unavailable."""
+BATCHES = 2
+"""How many batches a process has under way at once: one of what comes in, one of turns."""
 
 
 class PostgresStore:
     """See `bot.ports.Store`."""
 
-    def __init__(self, pool: Any, hub: Hub, listener: Listener, *, clock: Clock, log_channels: frozenset[str]) -> None:
+    def __init__(
+        self, pool: Any, batches: Any, hub: Hub, listener: Listener, *, clock: Clock, log_channels: frozenset[str]
+    ) -> None:
         self._pool = pool
+        self._batches = batches
+        self._arriving: Gathering[Arriving, Accepted] = Gathering(self._accept_many, self._accept)
+        self._ending: Gathering[Writing, Any] = Gathering(self._commit_many, self._commit)
         self._hub = hub
         self._listener = listener
         self._clock = clock
@@ -51,10 +59,10 @@ class PostgresStore:
 
     async def accept(self, inbound: Inbound, control: Control | None = None) -> Accepted:
         """Write an inbound with its log entry; a known key changes nothing. Raises `Conflict`."""
-        async with self._connection() as con:
-            accepted = await accept(con, inbound, control)
-        self._touch_log(accepted, inbound)
-        return accepted
+        arriving = Arriving(inbound, control)
+        if inbound.conversation is not None:
+            return await self._accept(arriving)
+        return await self._arriving.submit(arriving.place, arriving)
 
     async def change(self, statements: Sequence[Sql], inbounds: Sequence[Inbound] = ()) -> tuple[Accepted, ...]:
         """Apply statements and accept inbounds, all or nothing. Raises `Conflict`."""
@@ -100,7 +108,10 @@ class PostgresStore:
     async def commit(self, claim: Claim, work: Work, *, lease: float) -> Claim | None:
         """Write the rest of the turn; the next claim if another inbound waits. Raises `Fenced`, `Conflict`."""
         until = held_until(lease)
-        row = await self._write(postgres_sql.COMMIT, claim, work, lease)
+        if work.changes or work.party is not None:
+            row = await self._write(postgres_sql.COMMIT, claim, work, lease)
+        else:
+            row = await self._ending.submit(claim.conversation, self._writing(claim, work, lease))
         if row[9] <= claim.seq:
             return None
         standing, inbound = row[:8], row[10:16]
@@ -180,7 +191,10 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Finish what is under way and close."""
+        await self._arriving.close()
+        await self._ending.close()
         await self._listener.close()
+        await self._batches.close()
         await self._pool.close()
 
     def _at(self) -> float:
@@ -196,16 +210,45 @@ class PostgresStore:
             if await con.fetchval(text, *values):
                 asyncio.get_running_loop().call_later(LOOK_AGAIN, self._hub.touch, (topic,))
 
+    async def _accept_many(self, arriving: Sequence[Arriving]) -> Sequence[Any]:
+        async with for_many(self._batches) as con:
+            done = await accept_all(con, arriving)
+        for one, accepted in zip(arriving, done, strict=True):
+            if isinstance(accepted, Accepted):
+                self._touch_log(accepted, one.inbound)
+        return done
+
+    async def _accept(self, one: Arriving) -> Accepted:
+        async with self._connection() as con:
+            accepted = await accept(con, one.inbound, one.control)
+        self._touch_log(accepted, one.inbound)
+        return accepted
+
+    async def _commit_many(self, writings: Sequence[Writing]) -> Sequence[Any]:
+        async with for_many(self._batches) as con:
+            done = await commit_all(con, writings)
+        self._hub.touch([f"log:{one.claim.conversation}" for one in writings if one.said])
+        return done
+
+    async def _commit(self, writing: Writing) -> Any:
+        return await self._run(writing, postgres_sql.COMMIT)
+
+    def _writing(self, claim: Claim, work: Work, lease: float) -> Writing:
+        log = claim.address.channel in self._log_channels
+        return Writing(claim, work, said_rows(work.rows, claim.seq), log, self._at(), lease)
+
     async def _write(self, text: str, claim: Claim, work: Work, lease: float) -> Any:
-        said = said_rows(work.rows, claim.seq)
-        writing = Writing(claim, work, said, claim.address.channel in self._log_channels, self._at(), lease)
+        return await self._run(self._writing(claim, work, lease), text)
+
+    async def _run(self, writing: Writing, text: str) -> Any:
+        work = writing.work
         if work.changes or work.party is not None:
             row = await self._transaction(partial(writing.run, text))
         else:
             async with self._connection() as con:
                 row = await writing.run(text, con)
-        if said or work.changes:
-            self._hub.touch((f"log:{claim.conversation}",))
+        if writing.said or work.changes:
+            self._hub.touch((f"log:{writing.claim.conversation}",))
         return row
 
     async def _drive(self, procedure: Callable[[], Procedure[T]]) -> T:
@@ -218,35 +261,13 @@ class PostgresStore:
             try:
                 async with self._connection() as con, con.transaction():
                     return await work(con)
-            except _Again:
+            except Again:
                 if not last:
                     raise
         raise StoreUnavailable  # pragma: no cover - the loop returns or raises
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        try:
-            async with self._pool.acquire(timeout=PATIENCE) as con:
-                try:
-                    yield con
-                except asyncpg.InternalClientError:
-                    con.terminate()  # It was cut between two steps and does not know it yet: not for the next caller.
-                    raise
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
-            raise _Again(f"({error})") from error
-        except POSTGRES_ERRORS as error:
-            meant = from_postgres(error)
-            # A refusal's cause quotes the row, and tracebacks are logged; an outage's cause says what broke.
-            raise meant from (error if isinstance(meant, StoreUnavailable) else None)
-
-
-class _Again(StoreUnavailable):
-    """The database ended this transaction to break a deadlock; the same may work at once."""
-
-
-async def _keep(_con: Any) -> None:
-    # asyncpg's own reset costs a round trip a step; we leave nothing behind in a session that would need it.
-    return
+    def _connection(self) -> AbstractAsyncContextManager[Any]:
+        return connection(self._pool)
 
 
 async def open_postgres(
@@ -254,18 +275,10 @@ async def open_postgres(
 ) -> PostgresStore:
     """Open a migrated database. Raises `SchemaBehind`, `StoreUnavailable`."""
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=connections,
-            command_timeout=PATIENCE,
-            statement_cache_size=500,
-            max_cached_statement_lifetime=0,
-            reset=_keep,
-            server_settings={"application_name": "parley"},
-        )
+        pool = await open_pool(url, connections - BATCHES)
         try:
             require(await pool.fetchval(VERSION))
+            batches = await open_pool(url, BATCHES, for_batches=True)
         except BaseException:  # Cancelled as well: nobody else can close the pool yet.
             pool.terminate()
             raise
@@ -276,4 +289,4 @@ async def open_postgres(
     hub = Hub()
     listener = Listener(url, hub)
     await listener.start()
-    return PostgresStore(pool, hub, listener, clock=clock or SystemClock(), log_channels=log_channels)
+    return PostgresStore(pool, batches, hub, listener, clock=clock or SystemClock(), log_channels=log_channels)

@@ -68,13 +68,24 @@ class Writing:
             await wake(con, f"log:{claim.conversation}")
         return tuple(row)
 
+    def row(self) -> tuple[Any, ...]:
+        """Its columns among others', without its rows: see `postgres_bulk.COMMIT`."""
+        claim, work = self.claim, self.work
+        return (
+            claim.conversation, claim.epoch, claim.seq, work.state, work.needs, len(self.said), work.person,
+            work.case_id, work.locale, self.lease, self.log, self.at, *self._queues(),
+        )  # fmt: skip
+
+    def _queues(self) -> tuple[bool, bool, bool]:
+        """Whether it has rows of the bot's, an agent's, or a closing line to be sent."""
+        queued = set() if self.log else {row[1] for row in self.said}
+        return bool(queued & {"reply", "proactive"}), "agent" in queued, "closure" in queued
+
     def _values(self) -> tuple[Any, ...]:
         claim, work, said = self.claim, self.work, self.said
-        purposes = [row[1] for row in said]
-        queued = set() if self.log else set(purposes)
         return (
             work.state, work.needs, len(said), work.person, work.case_id, work.locale, claim.conversation, claim.epoch,
-            claim.seq, self.lease, [row[0] for row in said], purposes, [row[2] for row in said],
+            claim.seq, self.lease, [row[0] for row in said], [row[1] for row in said], [row[2] for row in said],
             [row[3] for row in said], [row[4] for row in said], work.party or "", self.log, self.at,
-            bool(queued & {"reply", "proactive"}), "agent" in queued, "closure" in queued,
+            *self._queues(),
         )  # fmt: skip
