@@ -49,7 +49,14 @@ class LineWriter(logging.StreamHandler[TextIO]):
         with self.lock or nullcontext():
             lines = []
             while self._waiting:
-                lines.append(self._waiting.popleft()())
+                lines.append(_made(self._waiting.popleft()))
             if lines:
                 self.stream.write("".join(lines))
             super().flush()
+
+
+def _made(text: Text) -> str:
+    try:
+        return text()
+    except Exception as error:  # One line's boundary: whatever its fields held, the others are written.
+        return f'{{"event":"log line lost","level":"error","failure":"{type(error).__name__}"}}\n'

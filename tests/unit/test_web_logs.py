@@ -123,6 +123,18 @@ async def test_lines_of_one_pass_are_written_at_its_end_and_a_warning_brings_the
     assert sorted(str(line["event"]) for line in read(lines)[4:]) == ["fifth", "from a thread"]
 
 
+async def test_a_line_that_cannot_be_made_takes_no_other_with_it(lines: io.StringIO) -> None:
+    log = logger("parley.test")
+    log.info("first")
+    log.info("broken", name="half an emoji \ud83d")
+    log.info("last")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    said = [msgspec.json.decode(line) for line in lines.getvalue().splitlines()]
+    assert [one["event"] for one in said] == ["first", "log line lost", "last"]
+    assert said[1]["failure"] == "UnicodeEncodeError"
+
+
 def test_what_was_said_last_is_written_though_its_loop_has_ended(lines: io.StringIO) -> None:
     loop = asyncio.new_event_loop()
 
