@@ -75,6 +75,11 @@ def type_of(body: bytes) -> str:
     return "text/plain"
 
 
+def claimed_size(given: object) -> int:
+    """Bytes, as a platform says; 0 where that is no number that a file can have."""
+    return given if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < 2**53 else 0
+
+
 class KeptFiles:
     """The files of one connection."""
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from adapters.closures import about_closing
+from adapters.files import claimed_size
 from adapters.slack.client import Me
 from adapters.slack.errors import Unreadable
 from adapters.slack.settings import SlackSettings
@@ -265,6 +266,6 @@ def _file(file: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name[:200] if isinstance(name, str) and name else "file",
         "type": type_[:100] if isinstance(type_, str) and type_ else "application/octet-stream",
-        "size": size if isinstance(size, int) and not isinstance(size, bool) else 0,
+        "size": claimed_size(size),
         "ref": _text(file.get("id")),
     }

@@ -6,6 +6,8 @@ from typing import Any
 
 from telegram import Message
 
+from adapters.files import claimed_size
+
 _KINDS = (
     ("document", "application/octet-stream"),
     ("video", "video/mp4"),
@@ -44,6 +46,6 @@ def _file(found: Any, name: str, type_: str) -> dict[str, Any]:
     return {
         "name": given[0][:200] if isinstance(given[0], str) and given[0] else name,
         "type": given[1][:100] if isinstance(given[1], str) and given[1] else type_,
-        "size": found.file_size if isinstance(found.file_size, int) else 0,
+        "size": claimed_size(found.file_size),
         "ref": str(found.file_id),
     }

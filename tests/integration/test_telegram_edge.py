@@ -99,6 +99,10 @@ async def test_an_edit_is_an_inbound_of_its_own(rig: TelegramRig) -> None:
         ),
         ({"voice": {"file_id": "v", "file_unique_id": "u", "duration": 3}}, ("voice", "audio/ogg", 0, "v")),
         (
+            {"document": {"file_id": "d", "file_unique_id": "u", "file_size": 10**30}},
+            ("document", "application/octet-stream", 0, "d"),
+        ),
+        (
             {"video": {"file_id": "v", "file_unique_id": "u", "width": 1, "height": 1, "duration": 3}},
             ("video", "video/mp4", 0, "v"),
         ),
