@@ -78,10 +78,8 @@ class WriterApart:
             await asyncio.to_thread(self._process.wait)
 
     def _start(self) -> None:
-        if self._closed:
-            return
         ours, theirs = socket.socketpair()
-        with theirs:
+        try:
             # The lock is theirs as well: no other store opens the database before the last group has ended.
             self._process = subprocess.Popen(
                 [*self._command, str(theirs.fileno())],
@@ -89,6 +87,11 @@ class WriterApart:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(), self._lock),
             )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         ours.setblocking(False)
         self._line, self._answered = ours, False
         self._loop.add_reader(ours, self._readable)
@@ -155,9 +158,18 @@ class WriterApart:
             )
         self._idle.set()
         if self._answered:
-            self._start()
+            self._again()
         else:
-            self._loop.call_later(AGAIN, self._start)
+            self._loop.call_later(AGAIN, self._again)
+
+    def _again(self) -> None:
+        if self._closed:
+            return
+        try:
+            self._start()
+        except OSError as error:  # No room for another process now; nothing can be written until there is.
+            log.error("database writer cannot start", error=error.strerror)
+            self._loop.call_later(AGAIN, self._again)
 
     def _hang_up(self) -> None:
         assert self._line is not None

@@ -1,7 +1,7 @@
 """What a group of transactions has in common is written by one statement for all of them.
 
-SQLite's C code gives up the interpreter once a statement, so the loop computes the next turns while a long statement
-runs; with a statement a turn the two threads would wait for each other hundreds of times a group.
+A statement has its price whatever it writes. Where the writer is a thread, it also gives up the interpreter once a
+statement: with one a turn, it and the event loop would wait for each other hundreds of times a group.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def _accept(con: sqlite3.Connection, touch: Touch, part: Sequence[tuple[int, Arr
         fresh[connection, one.place[4], one.place[5]] = (at, one)
         values.append(
             (
-                uuid4().hex, *one.place, b"{}", 1, int(one.entered), one.now, one.locale, sent if one.entered else None,
+                uuid4().hex, *one.place, b"{}", 1, int(one.body is not None), one.now, one.locale,
+                None if one.body is None else sent,
                 one.control, None if one.control is None else 1, sent,
             )
         )  # fmt: skip
@@ -108,7 +109,7 @@ def _accept(con: sqlite3.Connection, touch: Touch, part: Sequence[tuple[int, Arr
     for connection, user, thread, conversation, seq, pos, person, case_id, due in _run_all(con, _ARRIVE, values):
         at, one = fresh[connection, user, thread]
         inbounds.append((conversation, seq, one.kind, one.key, one.text, one.data, one.locale, person, one.at))
-        if one.entered:
+        if one.body is not None:
             entries.append((conversation, pos, "customer", one.kind, one.body, one.key, person, case_id, one.at))
             touch(f"log:{conversation}")
         if due == one.now:

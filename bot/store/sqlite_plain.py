@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from bot.model import Control, Inbound
 from bot.ports import Claim, Sql, Work
 from bot.store.claims import Said, said_rows
-from bot.store.codec import CUSTOMER_KINDS, dump
+from bot.store.codec import CUSTOMER_KINDS, dump, shown_body
 
 Change = tuple[str, dict[str, Any], int | None]
 """A portable statement: text, values, how many rows it must touch."""
@@ -25,18 +25,11 @@ class Arrival(NamedTuple):
     at: float
     text: str
     data: str
-    shown: str | None
-    """What of `data` the log shows, where that is not all of it."""
-    entered: bool
-    """Whether the log shows it."""
+    body: str | None
+    """The log's view of it, where the log shows it."""
     locale: str | None
     control: Control | None
     now: float
-
-    @property
-    def body(self) -> str:
-        """The log's view of it."""
-        return f'{{"text":{dump(self.text)},"data":{self.data if self.shown is None else self.shown}}}'
 
 
 def arrival(inbound: Inbound, control: Control | None, now: float) -> Arrival:
@@ -45,9 +38,6 @@ def arrival(inbound: Inbound, control: Control | None, now: float) -> Arrival:
     place = None
     if address is not None:
         place = (address.brand, address.connection, address.channel, address.kind, address.user, address.thread)
-    shown = None
-    if "nonce" in data:  # A press's nonce opens a door, so the log leaves it out.
-        shown = dump({name: value for name, value in data.items() if name != "nonce"})
     return Arrival(
         place,
         inbound.conversation,
@@ -56,8 +46,7 @@ def arrival(inbound: Inbound, control: Control | None, now: float) -> Arrival:
         inbound.at.timestamp(),
         inbound.text,
         dump(data) if data else "{}",
-        shown,
-        inbound.kind in CUSTOMER_KINDS,
+        shown_body(inbound) if inbound.kind in CUSTOMER_KINDS else None,
         inbound.locale,
         control,
         now,

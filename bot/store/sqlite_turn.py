@@ -95,7 +95,7 @@ def accept(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tupl
         raise Conflict("An inbound names an address or a conversation.")
     if con.execute(_SEEN, (connection, key_hash(key), at)).rowcount == 0:
         return original(con, arrived)
-    entered = arrived.entered
+    entered = arrived.body is not None
     marks = (arrived.now, arrived.control, int(entered), arrived.locale, at if entered else None)
     if conversation is not None:
         row = con.execute(_UPDATE, (*marks, conversation)).fetchone()

@@ -126,6 +126,28 @@ async def test_a_writer_that_cannot_start_is_said_and_tried_again(
     await store.close()
 
 
+async def test_where_there_is_no_room_for_another_writer_it_is_tried_until_there_is(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.accept(message("m1"))
+    monkeypatch.setattr(sqlite_apart, "AGAIN", 0.1)
+    tried: list[int] = []
+
+    def refuse(*_: object, **__: object) -> None:
+        tried.append(1)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as full:
+        full.setattr(subprocess, "Popen", refuse)
+        process(store).kill()
+        async with asyncio.timeout(10):
+            while len(tried) < 3:  # noqa: ASYNC110 - what is waited for is in another process's hands
+                await asyncio.sleep(0.02)
+        with pytest.raises(StoreUnavailable):
+            await store.accept(message("m2"))
+    assert (await taken(store, message("m2"))).seq == 2
+
+
 async def test_closing_finishes_what_is_queued_and_ends_the_process(path: Path) -> None:
     store = open_sqlite(path, writer="process")
     queued = [asyncio.ensure_future(store.accept(message(f"m{n}", user=f"u{n}"))) for n in range(100)]
