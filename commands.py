@@ -95,9 +95,7 @@ def _channels_check(made: Parts, store: Store) -> checking.Check:
 def _pushed(made: Parts, store: Store, only: str = "") -> Mapping[str, Pushed]:
     """The channels that messages are pushed to, or one, to be looked at or set up; none of them takes a message."""
     secret = assembly.secrets_of(made.settings)[0]
-    return pushed(
-        made, store, secret, control=lambda text, locale: None, links=NoLinks(), unlinks=_Nobody(), only=only
-    )
+    return pushed(made, store, secret, control=lambda text, locale: None, links=NoLinks(), unlinks=_Nobody(), only=only)
 
 
 class _Nobody:

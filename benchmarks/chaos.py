@@ -135,14 +135,12 @@ class Run:
         for act in acts:
             await self._progress()
             await asyncio.sleep(dice.uniform(0.0, 2 * plan.pause))
-            victim = await self._victim(dice)
             if act == "kill":
                 self._blow()
-                writer = self.site.writer(victim) if plan.store == "sqlite" and dice.random() < WRITERS else None
-                hit = self._signal(writer or victim, signal.SIGKILL)
-                self.done.kills += hit
-                self.done.writers += hit and writer is not None
-            elif act == "freeze" and self._signal(victim, signal.SIGSTOP):
+                self.done.writers += await self._kill(dice)
+                self.done.kills += 1
+            elif act == "freeze":
+                victim = await self._struck(dice, signal.SIGSTOP)
                 self.done.freezes += 1
                 self.frozen.add(victim)
                 self.thawing.append(asyncio.create_task(self._thaw(victim)))
@@ -183,11 +181,21 @@ class Run:
                 return able[dice.randrange(len(able))]
             await asyncio.sleep(0.02)
 
-    def _signal(self, pid: int, number: int) -> bool:
-        hit = self.site.signal(pid, number)
-        if number == signal.SIGKILL:
-            self.site.ready.pop(pid, None)
-        return hit
+    async def _kill(self, dice: random.Random) -> bool:
+        """Kill a worker, or the process that writes to SQLite for it; whether it was the writer."""
+        if self.plan.store == "sqlite" and dice.random() < WRITERS:
+            writer = self.site.writer(victim := await self._victim(dice))
+            if writer is not None and self.site.signal(writer, signal.SIGKILL):
+                self.site.ready.pop(victim, None)
+                return True
+        self.site.ready.pop(await self._struck(dice, signal.SIGKILL), None)
+        return False
+
+    async def _struck(self, dice: random.Random, number: int) -> int:
+        """Signal a worker: another one, where the one picked has been replaced and has gone in the meantime."""
+        while not self.site.signal(victim := await self._victim(dice), number):
+            self.site.ready.pop(victim, None)
+        return victim
 
     def _blow(self) -> None:
         for diary in self.diaries:

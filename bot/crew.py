@@ -155,6 +155,7 @@ class Crew:
         if pid in self._old:
             self._old.remove(pid)
             if self._stopping is None:
+                self.tell(f"A worker of the program before has gone (process {pid}).")
                 self._turn_over()
             return
         member = self._members.pop(pid, None)

@@ -26,7 +26,7 @@ LONGEST_LEASE = 18.0
 """Seconds: an effect with eight seconds' deadline renews its turn's lease to this."""
 
 _READY = re.compile(r"Worker (\d+) is ready \(process (\d+)\)")
-_ENDED = re.compile(r"Worker (\d+) (?:was ended by signal|ended with code) -?\d+ \(process (\d+)\)")
+_ENDED = re.compile(r"[Ww]orker .*(?:ended by signal|ended with code|has gone).* \(process (\d+)\)")
 
 
 class Site:
@@ -137,7 +137,7 @@ class Site:
                 self.ready[int(found[2])] = time.monotonic()
                 self.started += 1
             elif found := _ENDED.search(said):
-                self.ready.pop(int(found[2]), None)
+                self.ready.pop(int(found[1]), None)
             self._changed.set()
 
     def signal(self, pid: int, number: int) -> bool:

@@ -121,9 +121,7 @@ def hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: clean(value, 1) if open_name(name) else HIDDEN for name, value in fields.items()}
 
 
-def _text(
-    render: Render, name: str, level: int, event: str, fields: dict[str, Any], at: datetime, request: str
-) -> str:
+def _text(render: Render, name: str, level: int, event: str, fields: dict[str, Any], at: datetime, request: str) -> str:
     told = error_of(fields.pop("exc_info")) if "exc_info" in fields else None
     # Ours come last: no field may pass for them.
     line = {**hidden(fields), "event": scrub(event), "level": _LEVELS[level], "logger": name}

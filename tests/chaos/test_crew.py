@@ -47,10 +47,12 @@ class Running:
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.out = self.process.stdout
+        self.heard: list[str] = []
 
     def hear(self, wanted: str) -> str:
         """The next line that has these words."""
         for line in self.out:
+            self.heard.append(line)
             if wanted in line:
                 return line.strip()
         raise AssertionError(f"it ended without {wanted!r}")
@@ -118,6 +120,9 @@ def test_the_program_is_replaced_in_place_with_its_socket_and_then_each_worker(
     second = running.pids(2)
     assert not second & first
     assert all(gone(pid) for pid in first)
+    while len(told := [line for line in running.heard if "has gone" in line]) < 2:
+        running.hear("has gone")
+    assert all(any(f"process {pid})" in line for line in told) for pid in first)
     with socket.create_connection(("127.0.0.1", port)):
         pass
     assert running.stop() == 0

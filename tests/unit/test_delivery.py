@@ -68,9 +68,7 @@ class World:
         self.told.append((channel, status))
 
     def delivery(self, *, deadline: float = 5.0) -> Delivery:
-        return Delivery(
-            self.store, {"tele": self.platform}, self.clock, sending=Sending(30.0, deadline), observer=self
-        )
+        return Delivery(self.store, {"tele": self.platform}, self.clock, sending=Sending(30.0, deadline), observer=self)
 
     async def says(self, *said: Outbound | str, address: Address = ANA) -> str:
         """One turn that says so."""

@@ -128,6 +128,7 @@ async def test_a_mark_that_waits_already_keeps_any_turn_from_an_effect(chats: An
         chat.clock.move(timedelta(seconds=10))
         await chat.store.due_timers(chat.clock.now())
     else:
+
         @dialog("two", intents=["two"])
         async def two(c: Convo, bank: Bank) -> None:
             await c.once(bank.pay, thing="M1")

@@ -147,9 +147,7 @@ async def test_timers_are_swept_until_stopped(chats: Any) -> None:
         if len(ticks) == 3:
             stopping.set()
 
-    await asyncio.wait_for(
-        sweep_timers(chat.turns().host, every=0.01, stopping=stopping, tick=tick), 5
-    )
+    await asyncio.wait_for(sweep_timers(chat.turns().host, every=0.01, stopping=stopping, tick=tick), 5)
     assert len(ticks) == 3
     await chat.settle()
     assert (await chat.all_said())[-1] == "A."

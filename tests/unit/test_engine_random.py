@@ -185,9 +185,7 @@ async def play(steps: list[tuple[str, Any]]) -> Chat:
 
 @pytest.mark.slow
 @pytest.mark.promise("never-lost", "turn-once", "effects-once", "assured")
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(STEP, max_size=14))
 def test_whatever_happens(steps: list[tuple[str, Any]]) -> None:
     asyncio.run(play(steps))

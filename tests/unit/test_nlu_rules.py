@@ -10,7 +10,8 @@ from nlu.care import care
 from nlu.rules import answer, control, number
 from nlu.text import plain
 
-HUMAN = """agent please|can i speak to someone|talk to a person|real person|human|operator|customer service rep
+HUMAN = (
+    """agent please|can i speak to someone|talk to a person|real person|human|operator|customer service rep
 i want to speak to a manager|Can I PLEASE speak to someone??|put me through to someone in cancellations|get me a human
 i don't want to talk to a bot|can someone ring me back|speak to someone about my bill|i asked for a person
 i didnt ask for a bill i asked for a person
@@ -19,9 +20,10 @@ hand me over to someone real|could i talk to one of your team|i'd like a callbac
 talk to a person, my name is Ana and I am furious|this is useless. let me speak to someone|no not that!! get me a human
 i've been charged twice for roaming in Spain and nobody has ever answered my emails about it, so i want to speak to a \
 manager. my number ends 412 and i have been with you for nine years|cancel my direct debit or put me through to someone
-""".strip().replace(
-    "\n", "|"
-).split("|")
+""".strip()
+    .replace("\n", "|")
+    .split("|")
+)
 
 STOP = """stop|STOP!!|stop please|please stop|never mind|nevermind|forget it|quit|exit|cancel|oh forget it|start over
 i've changed my mind|stop stop stop|ok stop|nvm|let's start again|end chat|unsubscribe|it doesn't matter""".replace(

@@ -239,7 +239,7 @@ class FakeBank:
 
 @dataclass
 class Rules:
-    """"open X" opens X, surely; other readings are given by the test: text to (intent, confidence, backend)."""
+    """ "open X" opens X, surely; other readings are given by the test: text to (intent, confidence, backend)."""
 
     meant: dict[str, tuple[str, float, str]] = field(default_factory=dict)
     parsed: list[str] = field(default_factory=list)
@@ -476,9 +476,7 @@ class Chat:
         """Accept an inbound of our own, without running it."""
         self.count += 1
         conversation = await self.store.conversation_of(self.address)
-        inbound = Inbound(
-            f"m{self.count}", kind, self.clock.now(), conversation=conversation, text=text, data=data
-        )
+        inbound = Inbound(f"m{self.count}", kind, self.clock.now(), conversation=conversation, text=text, data=data)
         await self.store.accept(inbound)
 
     async def after(self, **passed: float) -> list[str]:
