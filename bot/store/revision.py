@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.errors import SchemaBehind
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration. Ids are numbers of four digits, so a database that is ahead of this release sorts after it."""
 
 VERSION = "SELECT version_num FROM alembic_version"

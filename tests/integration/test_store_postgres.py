@@ -16,6 +16,7 @@ from bot.ports import Claim, OutRow, Sql, Store, Work
 from bot.store import open_store
 from bot.store.faults import StatementWrong
 from bot.store.postgres_turn import accept
+from desk import presence
 from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.postgres
@@ -216,4 +217,14 @@ async def test_a_statement_on_the_hot_path_uses_its_index(url: str) -> None:
         text = "\n".join(row[0] for row in plan)
         assert f"Index Scan using conversation_{column}" in text
         assert "Index Cond" in text
+    await con.close()
+
+
+async def test_what_people_waited_lately_is_found_by_its_index(url: str) -> None:
+    con = await asyncpg.connect(url)
+    # An empty table has no statistics that would choose between the two ways through an index.
+    await con.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    plan = "\n".join(row[0] for row in await con.fetch(f"EXPLAIN {presence._WAITED.replace(':since', '1794819600')}"))
+    assert "Index Scan Backward using desk_item_claimed" in plan
+    assert "Sort" not in plan
     await con.close()

@@ -23,7 +23,7 @@ from desk.hours import hours_of
 from desk.staff import Staff
 from desk.sweep import Sweep
 
-WHOLE = re.compile(r"SCAN (conversation|inbound|outbound|entry|seen|timer|effect|[ceiox])\b(?! USING)")
+WHOLE = re.compile(r"SCAN (conversation|inbound|outbound|entry|seen|timer|effect|desk_item|[ceiox])\b(?! USING)")
 """Tables that grow with the customers there are and what they say, and the letters that stand for them."""
 
 
@@ -99,4 +99,5 @@ async def test_so_does_what_is_done_every_second_and_every_minute(
     finally:
         await store.close()
     assert len(said) > 8
+    assert any("claimed_at - waiting_since" in one for one in said)
     by_index(database, said)

@@ -74,6 +74,7 @@ desk_item = Table(
         sqlite_where=text("state <> 'ended'"),
     ),
     Index("desk_item_opened", "opened_at"),
+    Index("desk_item_claimed", "claimed_at"),
     Index("desk_item_conversation", "conversation", "opened_at"),
 )
 """`state`: waiting, held, snoozed, ended. At most one that is not ended for a conversation; `live`: somebody waits."""
