@@ -20,6 +20,7 @@ from adapters.webchat.incoming import locale_of, parse
 from adapters.webchat.intake import Intake
 from adapters.webchat.keys import derive
 from adapters.webchat.origins import Origins
+from adapters.webchat.paces import Paces
 from adapters.webchat.problems import (
     BadActivity,
     BadWatermark,
@@ -33,10 +34,9 @@ from adapters.webchat.session import WebSessions
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.stream import Sockets, StreamTokens
 from adapters.webchat.tokens import Grant, Tokens
-from bot.observe.metrics import LIMITED, REFUSED
-from bot.pace import Pace
+from bot.observe.metrics import REFUSED
 from bot.ports import Sql, Store
-from bot.web import EXTRA, BadBody, Refused, TooMany, json
+from bot.web import EXTRA, BadBody, Refused, json
 
 PREFIX = "/v3/directline"
 PAGE = 500
@@ -62,6 +62,7 @@ class DirectLine:
         shaper: Shaper,
         streams: StreamTokens,
         sockets: Sockets,
+        paces: Paces,
         files: upload.FileKeeper | None = None,
     ) -> None:
         self._store = store
@@ -73,9 +74,8 @@ class DirectLine:
         self._shaper = shaper
         self._streams = streams
         self._sockets = sockets
+        self._paces = paces
         self._files = files
-        key = derive(settings.secret, "pace")
-        self._posts = Pace(store, "webchat", rate=settings.rate, burst=settings.burst, secret=key)
         self._session_key = derive(settings.secret, "session-id")
 
     def routes(self) -> list[web.RouteDef]:
@@ -143,6 +143,7 @@ class DirectLine:
 
     async def _start(self, request: web.Request) -> web.Response:
         grant = self._grant(request)
+        await self._paces.opens(request)
         locale = locale_of((await _object(request)).get("locale"))
         known = await self._store.query(
             "SELECT c.id AS id, s.conversation AS started FROM conversation c "
@@ -176,7 +177,7 @@ class DirectLine:
             await self._intake.types(grant)
         if posted.silent:
             return json({"id": f"{grant.conversation}|{secrets.token_hex(4)}"})
-        await self._pace(grant)
+        await self._paces.posts(grant.user)
         pos = await self._intake.take(grant, posted)
         return json({"id": activity_id(grant.conversation, pos)})
 
@@ -184,7 +185,7 @@ class DirectLine:
         grant = self._grant(request)
         if self._files is None:
             raise FilesNotTaken
-        await self._pace(grant)
+        await self._paces.uploads(request, grant.user)
         posted, files = await upload.read(request, self._settings)
         pos = await self._intake.take_files(grant, posted, files, self._files)
         return json({"id": activity_id(grant.conversation, pos)})
@@ -231,12 +232,6 @@ class DirectLine:
             "token": self._tokens.mint(grant),
             "expires_in": self._tokens.seconds,
         }
-
-    async def _pace(self, grant: Grant) -> None:
-        taken = await self._posts.take(grant.user)
-        if taken.wait:
-            LIMITED.labels("webchat", "messages").inc()
-            raise TooMany(retry_after=taken.wait)
 
     async def _exists(self, grant: Grant) -> None:
         if not await self._store.query("SELECT id FROM conversation WHERE id = :id", id=grant.conversation):

@@ -30,6 +30,12 @@ class WebChatSettings:
     rate: float = 1.0
     """Posts a second that one customer may make on average."""
     burst: float = 20.0
+    opens: float = 1.0
+    """Chats a second that one network address may open on average, and how many at once."""
+    opens_burst: float = 100.0
+    uploads: float = 0.5
+    """The same of uploads."""
+    uploads_burst: float = 20.0
     sockets: int = 10_000
     """Sockets that this process holds open, in all and from one network address."""
     sockets_per_address: int = 100

@@ -9,6 +9,7 @@ from adapters.webchat.channel import WebchatChannel
 from adapters.webchat.directline import DirectLine
 from adapters.webchat.intake import ControlRule, Intake
 from adapters.webchat.origins import Origins
+from adapters.webchat.paces import Paces
 from adapters.webchat.page import PageConfig
 from adapters.webchat.page import routes as page_routes
 from adapters.webchat.problems import ForeignOrigin
@@ -50,6 +51,7 @@ class WebChat:
         self._tokens = Tokens(settings.secret, clock, seconds=settings.token_seconds)
         shaper = Shaper(bot_name=settings.bot_name, links=links or NoLinks(), files=files)
         self.sockets = Sockets(store, shaper, settings)
+        self._paces = Paces(store, settings)
         self._directline = DirectLine(
             store=store,
             settings=settings,
@@ -60,6 +62,7 @@ class WebChat:
             shaper=shaper,
             streams=StreamTokens(store, clock, seconds=settings.stream_seconds),
             sockets=self.sockets,
+            paces=self._paces,
             files=keeper,
         )
         if drain is not None:
@@ -83,6 +86,7 @@ class WebChat:
                 expected=self._origins.base(request),
             )
             raise ForeignOrigin
+        await self._paces.opens(request)
         session = await self.sessions.open(request)
         conversation = await self._store.conversation_of(self.sessions.address(session.user))
         response = json(

@@ -20,6 +20,10 @@ class WebChatChannel(Section):
     session_days: Annotated[int, Field(gt=0)] = 30
     rate: Annotated[float, Field(gt=0)] = 1.0
     burst: Annotated[float, Field(ge=1)] = 20.0
+    opens: Annotated[float, Field(gt=0)] = 1.0
+    opens_burst: Annotated[float, Field(ge=1)] = 100.0
+    uploads: Annotated[float, Field(gt=0)] = 0.5
+    uploads_burst: Annotated[float, Field(ge=1)] = 20.0
     sockets: Annotated[int, Field(ge=1)] = 10_000
     sockets_per_address: Annotated[int, Field(ge=1)] = 100
 

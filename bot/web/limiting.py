@@ -63,16 +63,21 @@ class Room:
         self._now -= 1
 
 
+async def from_one_address(request: web.Request, pace: Pace, *, proxies: int, of: tuple[str, str]) -> None:
+    """Take one of what the request's network address may ask for; `of`: its labels in the figures. Raises `TooMany`."""
+    address = sender(request, proxies)
+    taken = await pace.take(address) if address is not None else None
+    if taken is not None and taken.wait:
+        LIMITED.labels(*of).inc()
+        raise TooMany(retry_after=taken.wait)
+
+
 def per_address(pace: Pace, *, proxies: int) -> Middleware:
     """At the pace that one network address is allowed."""
 
     @web.middleware
     async def paced(request: web.Request, handler: Handler) -> web.StreamResponse:
-        address = sender(request, proxies)
-        taken = await pace.take(address) if address is not None else None
-        if taken is not None and taken.wait:
-            LIMITED.labels("link", "pages").inc()
-            raise TooMany(retry_after=taken.wait)
+        await from_one_address(request, pace, proxies=proxies, of=("link", "pages"))
         return await handler(request)
 
     return paced

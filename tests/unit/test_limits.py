@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +15,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.model import Accepted, Address, Control, Inbound
+from bot.observe.metrics import LIMITED
 from bot.overflow import NOTICE, Overflow, Paces
 from bot.pace import SHARE, Pace
 from bot.ports import Store
 from bot.store import open_store
 from bot.web import Drain, Health, build_app, json, per_address
-from tests.contract.chat_site import close_site, open_site
+from tests.contract.chat_site import PARTNER, SITE_SECRET, Keeper, Site, close_site, open_site
 from tests.postgres import fresh_database
 
 AT = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
@@ -366,3 +368,136 @@ async def test_so_many_sockets_in_all_and_from_one_address() -> None:
         assert not isinstance(again, int)
         for one in (second, third, again):
             await one.close()
+
+
+# Chats opened and files sent, by one network address
+
+OFFICE, HOME = {"X-Forwarded-For": "203.0.113.7"}, {"X-Forwarded-For": "198.51.100.9"}
+
+
+@contextlib.asynccontextmanager
+async def chat(store: Store, **settings: Any) -> AsyncIterator[Site]:
+    here = await open_site(store, **{"proxies": 1, **settings})
+    try:
+        yield here
+    finally:
+        await close_site(here)
+
+
+async def opens(here: Site, headers: Mapping[str, str]) -> tuple[int, dict[str, Any], Mapping[str, str]]:
+    """A browser that was never here opens the chat page's session."""
+    here.client.cookie_jar.clear()
+    given = {"Origin": here.origin, **headers}
+    async with here.client.post(here.url("/chat/session"), headers=given) as answer:
+        return answer.status, await answer.json(), dict(answer.headers)
+
+
+def limited(of: str) -> float:
+    return float(LIMITED.labels("webchat", of)._value.get())
+
+
+async def test_one_address_may_open_so_many_chats(store: Store) -> None:
+    async with chat(store, opens=0.01, opens_burst=5) as here:
+        before = limited("opens")
+        opened = [await opens(here, OFFICE) for _ in range(8)]
+        assert [status for status, _, _ in opened] == [200] * 5 + [429] * 3
+        _, body, headers = opened[-1]
+        assert body["error"]["code"] == "TooManyRequests"
+        assert body["error"]["message"]
+        assert 1 <= int(headers["Retry-After"]) <= 101
+        assert limited("opens") == before + 3
+        # Who was refused has left nothing behind.
+        assert await store.query("SELECT count(*) AS n FROM web_session") == [{"n": 5}]
+        assert await store.query("SELECT count(*) AS n FROM conversation") == [{"n": 5}]
+        # What the client wrote itself before our proxy did counts for nothing.
+        assert (await opens(here, {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}))[0] == 429
+        assert (await opens(here, HOME))[0] == 200
+
+
+async def test_beginning_a_conversation_counts_and_the_partner_s_page_can_read_the_refusal(store: Store) -> None:
+    async with chat(store, opens=0.01, opens_burst=3) as here:
+        tokens = []
+        # The brand's own server asks for all its customers from one address.
+        for _ in range(6):
+            status, made, _ = await here.call("POST", "/tokens/generate", SITE_SECRET, headers=OFFICE)
+            assert status == 200
+            tokens.append(made["token"])
+        begun = [
+            await here.call("POST", "/conversations", token, headers={**OFFICE, "Origin": PARTNER}) for token in tokens
+        ]
+        assert [status for status, _, _ in begun] == [201] * 3 + [429] * 3
+        status, body, headers = begun[-1]
+        assert body["error"]["code"] == "TooManyRequests"
+        assert headers["Access-Control-Allow-Origin"] == PARTNER
+        assert "Retry-After" in headers["Access-Control-Expose-Headers"]
+        assert int(headers["Retry-After"]) >= 1
+        assert (await opens(here, OFFICE))[0] == 429
+        assert (await here.call("POST", "/conversations", tokens[-1], headers=HOME))[0] == 201
+        # Whoever shows no token takes nothing from the others at that address.
+        for _ in range(5):
+            assert (await here.call("POST", "/conversations", "x", headers={"X-Forwarded-For": "192.0.2.1"}))[0] == 403
+        assert (await opens(here, {"X-Forwarded-For": "192.0.2.1"}))[0] == 200
+
+
+async def test_who_is_in_a_chat_goes_on_when_no_more_can_be_opened_from_there(store: Store) -> None:
+    async with chat(store, opens=0.01, opens_burst=2) as here:
+        _, opened, _ = await opens(here, OFFICE)
+        assert [(await opens(here, OFFICE))[0] for _ in range(3)] == [200, 429, 429]
+        one = f"/conversations/{opened['conversationId']}"
+        posted = await here.call(
+            "POST", f"{one}/activities", opened["token"], json={"type": "message", "text": "hello"}, headers=OFFICE
+        )
+        assert posted[0] == 200
+        assert (await here.call("GET", one, opened["token"], headers=OFFICE))[0] == 200
+        assert (await here.call("POST", "/tokens/refresh", opened["token"], headers=OFFICE))[0] == 200
+
+
+async def test_one_address_may_send_so_many_files_and_none_is_read_beyond(store: Store) -> None:
+    keeper = Keeper()
+    async with chat(store, keeper=keeper, uploads=0.01, uploads_burst=4) as here:
+        before = limited("uploads")
+        found = []
+        for at in range(7):
+            _, opened, _ = await opens(here, {})
+            form = aiohttp.FormData()
+            form.add_field("file", b"\xff\xd8 a meter", filename=f"{at}.jpg", content_type="image/jpeg")
+            path = f"/conversations/{opened['conversationId']}/upload"
+            found.append(await here.call("POST", path, opened["token"], data=form, headers=OFFICE))
+        assert [status for status, _, _ in found] == [200] * 4 + [429] * 3
+        _, body, headers = found[-1]
+        assert body["error"]["code"] == "TooManyRequests"
+        assert int(headers["Retry-After"]) >= 1
+        assert len(keeper.kept) == 4
+        assert limited("uploads") == before + 3
+        form = aiohttp.FormData()
+        form.add_field("file", b"\xff\xd8 a meter", filename="home.jpg", content_type="image/jpeg")
+        assert (await here.call("POST", path, opened["token"], data=form, headers=HOME))[0] == 200
+        # Words are not files.
+        activity = {"type": "message", "text": "hello"}
+        path = f"/conversations/{opened['conversationId']}/activities"
+        assert (await here.call("POST", path, opened["token"], json=activity, headers=OFFICE))[0] == 200
+
+
+async def test_chats_and_files_from_an_address_that_many_may_share_are_not_counted(store: Store) -> None:
+    async with chat(
+        store, proxies=0, keeper=Keeper(), opens=0.01, opens_burst=2, uploads=0.01, uploads_burst=2
+    ) as here:
+        for _ in range(5):
+            status, opened, _ = await opens(here, OFFICE)
+            assert status == 200
+            path = f"/conversations/{opened['conversationId']}/upload"
+            headers = {"Content-Type": "image/jpeg"}
+            assert (await here.call("POST", path, opened["token"], data=b"\xff\xd8", headers=headers))[0] == 200
+
+
+async def test_the_configuration_s_limits_reach_the_web_chat() -> None:
+    from bot.settings import Settings
+    from webchat import _webchat_settings
+
+    given = {"opens": 3.0, "opens_burst": 30.0, "uploads": 4.0, "uploads_burst": 40.0}
+    settings = Settings.model_validate(
+        {"brand": {"id": "acme"}, "server": {"proxies": 2}, "channels": {"webchat": given}}
+    )
+    made = _webchat_settings(settings, b"s" * 32)
+    assert {name: getattr(made, name) for name in given} == given
+    assert made.proxies == 2
