@@ -52,6 +52,8 @@ class FakeDirectLine:
     """Statuses for the next posts of activities, first to last; 0 answers as it should."""
     down: bool = False
     """Every call gets 503, and open sockets are closed."""
+    crowded: int = 0
+    """How many more times a session is refused, because this network address opens too many."""
     sockets_refused: bool = False
     mute: bool = False
     """Sockets stay open and say nothing."""
@@ -136,6 +138,9 @@ class FakeDirectLine:
     # The contract
 
     async def _session(self, request: web.Request) -> web.Response:
+        if self.crowded and request.path == "/chat/session":
+            self.crowded -= 1
+            return _json({"error": {"code": "TooManyRequests", "message": "many"}}, 429, {"Retry-After": "1"})
         self.sessions += 1
         self.token = f"t{self.sessions}"
         response = _json({"token": self.token, "conversationId": "c1", "expires_in": 1800})

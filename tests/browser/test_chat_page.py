@@ -419,6 +419,37 @@ async def test_a_server_that_is_not_there_yet(visit: Open, server: FakeDirectLin
     await expect(page.locator(".log")).to_have_attribute("aria-busy", "false")
 
 
+async def test_a_chat_that_may_not_be_opened_yet_says_why_and_opens_by_itself(
+    visit: Open, server: FakeDirectLine
+) -> None:
+    server.crowded = 1000
+    page = await visit("/chat?")
+    banner = page.get_by_role("status").filter(has_text="Many people are opening the chat")
+    await expect(banner).to_contain_text("from your network just now. We keep trying")
+    # What is written meanwhile is not lost.
+    await write(page, "my bill is wrong")
+    await expect(page.locator(".said.customer")).to_contain_text("Sending soon.")
+    assert server.posted == []
+    server.crowded = 1
+    await expect(page.locator(".log")).to_have_attribute("aria-busy", "false")
+    await expect(banner).to_have_count(0)
+    await expect(page.locator(".said.customer.sent")).to_have_count(1)
+    assert [one["text"] for one in server.posted] == ["my bill is wrong"]
+
+
+async def test_a_session_that_may_not_be_renewed_yet_says_so_too(visit: Open, server: FakeDirectLine) -> None:
+    await server.say("Before.")
+    page = await visit()
+    await expect(bubbles(page, "bot")).to_have_text("Before.")
+    await server.heard()
+    server.token, server.crowded = "another", 2
+    await server.drop()
+    await expect(page.locator(".banner.busy")).to_contain_text("We keep trying")
+    await server.say("After.")
+    await expect(bubbles(page, "bot")).to_have_text(["Before.", "After."])
+    await expect(page.locator(".banner")).to_have_text("")
+
+
 async def test_two_tabs_of_one_chat_both_go_on(visit: Open, server: FakeDirectLine) -> None:
     first = await visit()
     second = await visit(beside=first)

@@ -98,8 +98,12 @@ export class Connection {
       if (!wanted || !(await this.#listen())) this.#soon(document.visibilityState === "visible" ? POLL : 10 * POLL);
     } catch (problem) {
       this.#failures += 1;
-      if (this.#caughtUp || this.#failures > 2) this.#set(this.#caughtUp ? "reconnecting" : "gone");
-      this.#soon(problem.after ?? backoff(this.#failures));
+      const busy = problem.status === 429;
+      if (busy) this.#set("busy");
+      else if (this.#caughtUp || this.#failures > 2) this.#set(this.#caughtUp ? "reconnecting" : "gone");
+      // Whoever else is refused is told the same second: a crowd that waits longer and longer does not come all at once.
+      const wait = backoff(this.#failures);
+      this.#soon(busy ? Math.max(problem.after ?? 0, wait) : (problem.after ?? wait));
     } finally {
       this.#stepping = false;
     }

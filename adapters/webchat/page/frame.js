@@ -31,9 +31,9 @@ export function dots() {
   return html`<div class="said bot first last typing" aria-hidden="true"><p class="bubble dots"><i></i><i></i><i></i></p></div>`;
 }
 
-const SHOWN = { reconnecting: "reconnecting", gone: "gone", back: "online" };
+const SHOWN = { reconnecting: "reconnecting", busy: "busy", gone: "gone", back: "online" };
 
-/** The state of the connection, where there is something to say about it: opening, reconnecting, gone, back. */
+/** The state of the connection, where there is something to say about it: opening, reconnecting, busy, gone, back. */
 export function banner({ t, net, ready }) {
   const shown = SHOWN[net];
   return html`<p class=${`banner ${shown ? net : ""}`} role="status">${shown ? t(shown) : ready ? "" : t("opening")}</p>`;

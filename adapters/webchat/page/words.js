@@ -33,6 +33,7 @@ const ENGLISH = {
   slow: "This is taking longer than usual. You can wait, or talk to a person.",
   reconnecting: "Reconnecting…",
   online: "Back online",
+  busy: "Many people are opening the chat from your network just now. We keep trying.",
   gone: "We can’t open the chat right now. We keep trying. You can also call us on {phone}.",
   latest: "New messages",
   opening: "Opening the chat…",
