@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.webchat import WebchatChannel
 from auth import Auth
+from auth.logout import NOTICES
 from auth.pages import PAGES, Hint
 from backends.receipts import EffectReceipts
 from bot import assembly, web
@@ -185,6 +186,7 @@ async def _built(
         guards=[
             (TYPED, one_host(settings.public_url)),
             (PAGES, _paced_pages(settings, store, secrets[0])),
+            (NOTICES, _paced_notices(settings, store, secrets[0])),
         ],
         subapps=subapps,
     )
@@ -215,6 +217,13 @@ def _paced_pages(settings: Settings, store: Store, secret: bytes) -> Middleware:
     limits = settings.limits
     pace = Pace(store, "pages", rate=limits.pages, burst=limits.pages_burst, secret=derive(secret, "pace"))
     return web.per_address(pace, proxies=settings.server.proxies)
+
+
+def _paced_notices(settings: Settings, store: Store, secret: bytes) -> Middleware:
+    """What one network address may post of logouts that do not hold. A provider's do, and it posts all from one."""
+    limits = settings.limits
+    pace = Pace(store, "logouts", rate=limits.logouts, burst=limits.logouts_burst, secret=derive(secret, "pace"))
+    return web.in_vain_per_address(pace, proxies=settings.server.proxies, of=("link", "logouts"))
 
 
 async def run(

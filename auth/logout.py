@@ -19,6 +19,8 @@ from bot.ports import Sql
 from bot.sparing import Sparing
 from bot.web import form
 
+NOTICES = frozenset({"link_logout"})
+"""The route, by name: what anybody may post a token to."""
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 NOTICE = "host.unlinked-signed-out"
 FRESH = 120.0

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -36,8 +37,21 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
+KEYS = 10.0
+"""Seconds between two looks for keys that a token names and nobody knows."""
+
+
 class _Client(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore[misc, unused-ignore]
     client_cls = AsyncOAuth2Client
+    _looked = float("-inf")
+
+    async def fetch_jwk_set(self, force: bool = False) -> Any:
+        """The provider's keys; `force`: anew, for a token names one that is not among them."""
+        # Anybody can post a token that names a key of its own, and would have us ask the provider each time.
+        force = force and monotonic() - self._looked >= KEYS
+        if force:
+            self._looked = monotonic()
+        return await super().fetch_jwk_set(force)
 
 
 class OidcProvider:

@@ -83,6 +83,11 @@ class Pace:
         local.owed = 0.0
         return Taken(0.0, True)
 
+    def spent(self, key: str) -> bool:
+        """Whether half of what this process may pass of a key's by itself is gone; takes nothing, asks nobody."""
+        local = self._local.get(key)
+        return local is not None and local.free + (self._monotonic() - local.at) * self._rate / SHARE < self._few / 2
+
     def bucket(self, key: str) -> str:
         """The name a key's bucket has in the store."""
         return f"{self._purpose}:{hmac.digest(self._secret, key.encode(), 'sha256').hex()[:32]}"

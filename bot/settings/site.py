@@ -84,6 +84,8 @@ class LimitSettings(Section):
     body: Annotated[int, Field(ge=16 * 1024)] = 256 * 1024
     pages: Annotated[float, Field(gt=0)] = 1.0
     pages_burst: Annotated[int, Field(ge=1)] = 60
+    logouts: Annotated[float, Field(gt=0)] = 1.0
+    logouts_burst: Annotated[int, Field(ge=1)] = 200
 
 
 class LogSettings(Section):

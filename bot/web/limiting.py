@@ -81,3 +81,29 @@ def per_address(pace: Pace, *, proxies: int) -> Middleware:
         return await handler(request)
 
     return paced
+
+
+def in_vain_per_address(pace: Pace, *, proxies: int, of: tuple[str, str]) -> Middleware:
+    """What one network address asks in vain. Whoever is answered as they want is not counted, however often they ask;
+    whoever is refused and refused has to wait, before anything of theirs is looked at."""
+
+    @web.middleware
+    async def paced(request: web.Request, handler: Handler) -> web.StreamResponse:
+        address = sender(request, proxies)
+        if address is None:
+            return await handler(request)
+        # Refused lately: taken beforehand, so that many at once get through no more than one after the other.
+        known = pace.spent(address)
+        if known:
+            await from_one_address(request, pace, proxies=proxies, of=of)
+        try:
+            response = await handler(request)
+        except Refused:
+            if not known:
+                await pace.take(address)
+            raise
+        if response.status >= 400 and not known:
+            await pace.take(address)
+        return response
+
+    return paced

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from auth import oidc
+from auth.demo_idp.signing import Signing
 from auth.logout import EVENT
 from bot.model import Assurance
 from tests.attacks.site import Page, Site, site
@@ -117,6 +119,29 @@ async def test_a_logout_whose_keys_cannot_be_had_is_to_be_sent_again(here: Site)
     here.clock.forward(3601)
     assert (await logout(here, token)).status == 503
     assert len(await here.links()) == 1
+
+
+async def test_tokens_of_keys_that_nobody_knows_do_not_make_us_ask_the_provider_each_time(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.link()
+    asked: list[str] = []
+    published = here.idp.signing.jwks
+
+    def counted() -> dict[str, Any]:
+        asked.append("jwks")
+        return published()
+
+    monkeypatch.setattr(here.idp.signing, "jwks", counted)
+    for _ in range(20):
+        assert (await logout(here, Signing(None).sign(claims(here), here.faults))).status == 400
+    assert asked == ["jwks"]
+    assert len(await here.links()) == 1
+    # What the provider signs with a key that is new is heard as soon as it is looked for again.
+    monkeypatch.setattr(oidc, "KEYS", 0.0)
+    here.idp.signing.rotate()
+    assert (await logout(here, await signed(here))).status == 200
+    assert await here.links() == []
 
 
 async def test_a_bound_social_login_ends_with_the_link_that_was_signed_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from bot.overflow import NOTICE, Overflow, Paces
 from bot.pace import SHARE, Pace
 from bot.ports import Store
 from bot.store import open_store
-from bot.web import Drain, Health, build_app, json, per_address
+from bot.web import BadBody, Drain, Health, build_app, in_vain_per_address, json, per_address
 from tests.contract.chat_site import PARTNER, SITE_SECRET, Keeper, Site, close_site, open_site
 from tests.postgres import fresh_database
 
@@ -368,6 +369,90 @@ async def test_so_many_sockets_in_all_and_from_one_address() -> None:
         assert not isinstance(again, int)
         for one in (second, third, again):
             await one.close()
+
+
+# What is asked in vain
+
+
+@contextlib.asynccontextmanager
+async def notices(store: Store, *, proxies: int = 1, hand: Hand | None = None) -> AsyncIterator[tuple[Any, list[str]]]:
+    """A route that takes what holds, and keeps what it has looked at; posts to it, so many at once."""
+    looked: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        given = (await request.read()).decode()
+        looked.append(given)
+        await asyncio.sleep(0.01)
+        if given == "malformed":
+            raise BadBody
+        return web.Response(status={"holds": 200, "does not": 400, "unknown": 503}[given])
+
+    drain = Drain()
+    one = pace(store, burst=20, rate=0.01, hand=hand)
+    guards = [({"notice"}, in_vain_per_address(one, proxies=proxies, of=("link", "logouts")))]
+    app = build_app(
+        routes=[web.post("/x", take, name="notice")], health=Health({}, drain=drain), drain=drain, guards=guards
+    )
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server(access_log=None)
+    async with aiohttp.ClientSession() as client:
+
+        async def post(what: str, times: int, address: str = "203.0.113.7", at_once: int = 1) -> dict[int, int]:
+            found: Counter[int] = Counter()
+            room = asyncio.Semaphore(at_once)
+
+            async def once() -> None:
+                headers = {"X-Forwarded-For": address}
+                async with room, client.post(server.make_url("/x"), data=what.encode(), headers=headers) as answer:
+                    found[answer.status] += 1
+                    assert answer.status != 429 or int(answer.headers["Retry-After"]) >= 1
+
+            await asyncio.gather(*(once() for _ in range(times)))
+            return dict(found)
+
+        yield post, looked
+    await server.close()
+
+
+async def test_whoever_is_answered_as_they_want_is_never_slowed(store: Store) -> None:
+    async with notices(store) as (post, looked):
+        assert await post("holds", 300, at_once=20) == {200: 300}
+        # Nor by a few that are refused among them.
+        assert await post("does not", 2) == {400: 2}
+        assert await post("holds", 100, at_once=20) == {200: 100}
+        assert len(looked) == 402
+        assert await store.query("SELECT bucket FROM rate") == []
+
+
+@pytest.mark.parametrize(("what", "status"), [("does not", 400), ("malformed", 400), ("unknown", 503)])
+async def test_whoever_asks_in_vain_is_looked_at_no_more_and_nobody_else_is_hindered(
+    store: Store, what: str, status: int
+) -> None:
+    async with notices(store, hand=Hand()) as (post, looked):
+        before = float(LIMITED.labels("link", "logouts")._value.get())
+        assert await post(what, 50) == {status: 20, 429: 30}
+        assert len(looked) == 20
+        assert float(LIMITED.labels("link", "logouts")._value.get()) == before + 30
+        # What holds is not looked at either: it is the address that has to wait.
+        assert await post("holds", 1) == {429: 1}
+        assert len(looked) == 20
+        assert await post("holds", 5, "198.51.100.9") == {200: 5}
+        assert await post(what, 1, "1.2.3.4, 203.0.113.7") == {429: 1}
+
+
+async def test_many_at_once_in_vain_are_through_once_and_no_more(store: Store) -> None:
+    async with notices(store, hand=Hand()) as (post, looked):
+        await post("does not", 40, at_once=40)
+        assert (await post("does not", 40, at_once=40))[429] >= 20
+        seen = len(looked)
+        assert seen <= 60
+        assert await post("does not", 40, at_once=40) == {429: 40}
+        assert len(looked) == seen
+
+
+async def test_what_is_asked_in_vain_from_where_many_may_be_is_not_counted(store: Store) -> None:
+    async with notices(store, proxies=0) as (post, _):
+        assert await post("does not", 50) == {400: 50}
 
 
 # Chats opened and files sent, by one network address
