@@ -92,11 +92,8 @@ async def site(folder: Path) -> AsyncIterator[Here]:
     clock = SetClock()
     made = assembly.parts(load_settings(HOME / "config.yml", {**kept, **FEW}), clock)
     async with compose.site(made, lambda line: None) as built:
-        server = TestServer(built.app, host="127.0.0.1", port=port)
-        await server.start_server(access_log=None)
-        async with aiohttp.ClientSession() as client:
+        async with TestServer(built.app, host="127.0.0.1", port=port), aiohttp.ClientSession() as client:
             yield Here(f"http://127.0.0.1:{port}", client, clock, folder)
-        await server.close()
 
 
 async def test_chats_and_sign_in_pages_are_paced_by_address(tmp_path: Path) -> None:

@@ -393,9 +393,7 @@ async def notices(store: Store, *, proxies: int = 1, hand: Hand | None = None) -
     app = build_app(
         routes=[web.post("/x", take, name="notice")], health=Health({}, drain=drain), drain=drain, guards=guards
     )
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server(access_log=None)
-    async with aiohttp.ClientSession() as client:
+    async with TestServer(app, host="127.0.0.1") as server, aiohttp.ClientSession() as client:
 
         async def post(what: str, times: int, address: str = "203.0.113.7", at_once: int = 1) -> dict[int, int]:
             found: Counter[int] = Counter()
@@ -411,7 +409,6 @@ async def notices(store: Store, *, proxies: int = 1, hand: Hand | None = None) -
             return dict(found)
 
         yield post, looked
-    await server.close()
 
 
 async def test_whoever_is_answered_as_they_want_is_never_slowed(store: Store) -> None:
