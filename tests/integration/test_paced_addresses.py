@@ -91,9 +91,12 @@ async def site(folder: Path) -> AsyncIterator[Here]:
     }
     clock = SetClock()
     made = assembly.parts(load_settings(HOME / "config.yml", {**kept, **FEW}), clock)
-    async with compose.site(made, lambda line: None) as built:
-        async with TestServer(built.app, host="127.0.0.1", port=port), aiohttp.ClientSession() as client:
-            yield Here(f"http://127.0.0.1:{port}", client, clock, folder)
+    async with (
+        compose.site(made, lambda line: None) as built,
+        TestServer(built.app, host="127.0.0.1", port=port),
+        aiohttp.ClientSession() as client,
+    ):
+        yield Here(f"http://127.0.0.1:{port}", client, clock, folder)
 
 
 async def test_chats_and_sign_in_pages_are_paced_by_address(tmp_path: Path) -> None:
