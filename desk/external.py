@@ -2,19 +2,20 @@
 
 What we send (POST, JSON, `Authorization: Bearer …`; at least once, in order for each conversation, `Idempotency-Key`):
 `/conversations/{id}/open` {case, reference, reason, summary, channel, locale}; `/conversations/{id}/entries` {pos,
-side, kind, text, at, key}; `/conversations/{id}/close` {why}.
-What we take (POST /desk/hook, HMAC-SHA256 of the body in `X-Desk-Signature`): {id, conversation, act: joined | said |
-note | returned | resolved, name, text, key, note}. `joined` comes first: until then the bot answers, and what is `said`
-is not passed on. Its echoes of our own lines carry our key and are left out.
+side, kind, text, at, key}; `/conversations/{id}/close` {why}; each with {conversation}, the id in its address.
+What we take (POST /desk/hook): {id, conversation, act: joined | said | note | returned | resolved, name, text, key,
+note}; the same `id` again changes nothing. `joined` comes first: until then the bot answers, and what is `said` is not
+passed on. Its echoes of our own lines carry our key and are left out.
+Both ways `X-Desk-Signature` signs the body and the time of this very try: `desk.signature`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 import msgspec
@@ -28,14 +29,13 @@ from bot.ports import Case, Clock, Opened, Sql, Store
 from bot.settings import DeskSettings, Settings
 from bot.sparing import Sparing
 from bot.web.problems import BadBody, Forbidden
-from desk import rows
+from desk import rows, signature
 from desk.builtin import BuiltInDesk
 from desk.hours import Hours, hours_of
 from desk.presence import Seen
 
 log = logger("parley.desk")
 
-SIGNATURE = "X-Desk-Signature"
 BACKOFF = (0.5, 2.0, 10.0, 30.0, 60.0)
 """Seconds before the next try; the last one again and again: a hand-over is never given up."""
 TIMEOUT = 10.0
@@ -57,11 +57,14 @@ _DUE = (
 _MOVED = "UPDATE desk_feed SET state = :state, pos = :pos, tries = 0, held = :held WHERE conversation = :conversation"
 _AGAIN = "UPDATE desk_feed SET tries = tries + 1, held = :held WHERE conversation = :conversation"
 
+_KEEP = "INSERT INTO seen (connection, key_hash, at) VALUES ('desk-hook', :key_hash, :at) ON CONFLICT DO NOTHING"
+_KEPT = "SELECT 1 AS found FROM seen WHERE connection = 'desk-hook' AND key_hash = :key_hash"
+
 ACTS = {"joined": "join", "said": "say", "returned": "return", "resolved": "resolve"}
 
 
 class _Event(msgspec.Struct):
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
     conversation: str
     act: str
     name: str = ""
@@ -127,6 +130,7 @@ class Feed:
         self._store, self._clock, self._session = store, clock, session
         self._at = settings.external.url
         self._token = settings.external.token.get_secret_value()
+        self._secret = settings.external.secret.get_secret_value().encode()
 
     async def once(self) -> int:
         """Send what is due; returns how many conversations were served."""
@@ -174,10 +178,17 @@ class Feed:
         return pos
 
     async def _post(self, conversation: str, what: str, body: dict[str, Any], key: str) -> None:
-        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
+        # What is in the address alone would not be signed.
+        raw = msgspec.json.encode({"conversation": conversation, **body})
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+            signature.HEADER: signature.signed(self._secret, raw, self._clock.now()),
+        }
         async with asyncio.timeout(TIMEOUT):
             async with self._session.post(
-                f"{self._at}/conversations/{conversation}/{what}", json=body, headers=headers
+                f"{self._at}/conversations/{conversation}/{what}", data=raw, headers=headers
             ) as answer:
                 if answer.status == 409:
                     return  # It has this already.
@@ -224,48 +235,46 @@ class Hook:
 
     async def take(self, request: web.Request) -> web.Response:
         """Accept one event, once. Answered only when it is written; anything else is tried again by the desk."""
-        raw = await request.read()
-        given = request.headers.get(SIGNATURE, "")
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), signed(self._secret, raw).encode()):
+        raw, now = await request.read(), self._clock.now()
+        wrong = signature.wrong(self._secret, raw, request.headers.get(signature.HEADER, ""), now)
+        if wrong:
             if self._strangers.may():
-                await self._store.change([audit_row(what="desk.refused", at=self._clock.now(), detail={"why": "hook"})])
-            raise Forbidden("This does not come from the desk.")
+                await self._store.change([audit_row(what="desk.refused", at=now, detail={"why": f"hook-{wrong}"})])
+            raise Forbidden(
+                f"Its time is more than {signature.TOLERANCE:.0f} seconds from ours: each try is signed anew."
+                if wrong == "time"
+                else "This does not come from the desk."
+            )
         try:
             event = msgspec.json.decode(raw, type=_Event)
-        except (msgspec.DecodeError, msgspec.ValidationError) as wrong:
-            raise BadBody(str(wrong)) from None
+        except (msgspec.DecodeError, msgspec.ValidationError) as bad:
+            raise BadBody(str(bad)) from None
         if event.key.startswith(f"{event.conversation}:"):
             return web.Response(status=200)  # An echo of a line we sent there.
-        now = self._clock.now()
-        changes: list[Sql] = []
-        inbounds: list[Inbound] = []
-        if event.act in ACTS:
-            data = {"act": ACTS[event.act], "name": event.name, "note": event.note}
-            inbounds.append(
-                Inbound(
-                    key=f"desk-hook:{event.id}",
-                    kind="agent",
-                    at=now,
-                    conversation=event.conversation,
-                    text=event.text,
-                    data=data,
-                )
-            )
-            if event.act in ("returned", "resolved"):
-                changes.append(Sql(_CLOSE, {"conversation": event.conversation, "why": event.act}))
-                changes.append(rows.cases_closed(event.conversation, event.act, now))
-        elif event.act != "note":
+        if event.act == "note":
+            return web.Response(status=200)
+        if event.act not in ACTS:
             raise BadBody("There is no such act.")
+        # Also what is no inbound happens once: a late "resolved" must not end what was asked for since.
+        kept = {"key_hash": hashlib.sha256(f"{event.conversation}:{event.id}".encode()).digest()}
+        changes = [Sql(_KEEP, {**kept, "at": now.timestamp()}, rows=1)]
+        inbound = Inbound(
+            key=f"desk-hook:{event.id}",
+            kind="agent",
+            at=now,
+            conversation=event.conversation,
+            text=event.text,
+            data={"act": ACTS[event.act], "name": event.name, "note": event.note},
+        )
+        if event.act in ("returned", "resolved"):
+            changes.append(Sql(_CLOSE, {"conversation": event.conversation, "why": event.act}))
+            changes.append(rows.cases_closed(event.conversation, event.act, now))
         try:
-            await self._store.change(changes, inbounds)
+            await self._store.change(changes, [inbound])
         except Conflict:
-            raise BadBody("There is no such conversation.") from None
+            if not await self._store.query(_KEPT, **kept):
+                raise BadBody("There is no such conversation.") from None
         return web.Response(status=200)
-
-
-def signed(secret: bytes, raw: bytes) -> str:
-    """The signature of a body."""
-    return f"sha256={hmac.digest(secret, raw, 'sha256').hex()}"
 
 
 def build(settings: Settings) -> ExternalDesk:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import hmac
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import aiohttp
@@ -15,10 +16,12 @@ from aiohttp.test_utils import TestServer
 
 from bot.settings import DeskExternal, DeskSettings
 from bot.web import Drain, Health, build_app
-from desk.external import SIGNATURE, ExternalDesk, Feed, Hook, signed
+from desk.external import ExternalDesk, Feed, Hook
 from desk.hours import hours_of
 from desk.log import page
+from desk.signature import HEADER, TOLERANCE, signed
 from desk.staff import SignedInStaff
+from tests.papers import ROOT
 from tests.worlds.desk import DeskWorld
 
 SECRET, TOKEN = "a shared secret of the desk", "what we show there"
@@ -90,7 +93,9 @@ class BuiltIn:
 class StrictDesk:
     """A desk elsewhere. It takes nothing out of order, nothing unannounced and nothing from strangers, and says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.posts: list[tuple[bytes, str]] = []
         self.opened: dict[str, dict[str, Any]] = {}
         self.entries: dict[str, list[dict[str, Any]]] = {}
         self.closed: dict[str, str] = {}
@@ -111,7 +116,20 @@ class StrictDesk:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}" or not key:
             self.wrong.append(f"{what} without its headers")
             return web.Response(status=401)
-        body = await request.json()
+        raw, given = await request.read(), request.headers.get("X-Desk-Signature", "")
+        self.posts.append((raw, given))
+        # By hand, as somebody's own desk does it.
+        t, _, v1 = given.removeprefix("t=").partition(",v1=")
+        if v1 != hmac.new(SECRET.encode(), t.encode() + b"." + raw, "sha256").hexdigest():
+            self.wrong.append(f"{what} with the signature {given!r}")
+            return web.Response(status=403)
+        if abs(self.now().timestamp() - int(t)) > 300:
+            self.wrong.append(f"{what} signed at {t}")
+            return web.Response(status=403)
+        body = msgspec.json.decode(raw, type=dict[str, Any])
+        if body["conversation"] != id:
+            self.wrong.append(f"{what} of {body['conversation']} for {id}")
+            return web.Response(status=422)
         if key in self.keys:
             return web.Response(status=409)
         if what == "open":
@@ -139,7 +157,7 @@ class Elsewhere:
     """The strict desk, with webhooks that come twice, and echoes of our own lines."""
 
     def __init__(self, world: DeskWorld) -> None:
-        self.world, self.desk, self.events = world, StrictDesk(), 0
+        self.world, self.desk, self.events = world, StrictDesk(world.clock.now), 0
 
     async def open(self, stack: AsyncExitStack) -> None:
         server = await stack.enter_async_context(TestServer(self.desk.app()))
@@ -174,11 +192,14 @@ class Elsewhere:
         raw = msgspec.json.encode({"id": f"e{self.events}", "conversation": id, "name": "Priya", **event})
         status = 0
         for _ in range(times):
-            headers = {SIGNATURE: signed(SECRET.encode(), raw)}
-            async with self.client.post(self.at, data=raw, headers=headers) as answer:
-                status = answer.status
+            status = await self.post(raw, signed(SECRET.encode(), raw, self.world.clock.now()))
             await self.world.settle()
         return status
+
+    async def post(self, raw: bytes, signature: str | None) -> int:
+        headers = {} if signature is None else {HEADER: signature}
+        async with self.client.post(self.at, data=raw, headers=headers) as answer:
+            return answer.status
 
     async def joins(self) -> None:
         await self._fed()
@@ -323,21 +344,116 @@ async def test_an_answer_that_was_lost_does_not_bring_a_line_twice(elsewhere: El
     assert elsewhere.desk.wrong == []
 
 
+async def joined(elsewhere: Elsewhere, id: str = "x") -> bytes:
+    """What Priya's joining looks like."""
+    await elsewhere.world.says("human")
+    conversation = (await elsewhere.world.store.query("SELECT id FROM conversation"))[0]["id"]
+    return msgspec.json.encode({"id": id, "conversation": conversation, "act": "joined", "name": "Priya"})
+
+
+async def party(elsewhere: Elsewhere) -> str:
+    await elsewhere.world.settle()
+    return str((await elsewhere.world.store.query("SELECT party FROM conversation"))[0]["party"])
+
+
+async def refusals(elsewhere: Elsewhere) -> list[str]:
+    rows = await elsewhere.world.store.query("SELECT detail FROM audit WHERE what = 'desk.refused' ORDER BY at")
+    return [msgspec.json.decode(row["detail"])["why"] for row in rows]
+
+
+KEY = SECRET.encode()
+
+
 async def test_a_webhook_of_a_stranger_is_refused_and_kept(elsewhere: Elsewhere) -> None:
+    raw = await joined(elsewhere)
+    now = elsewhere.world.clock.now()
+    t, _, mac = signed(KEY, raw, now).partition(",v1=")
+    given = [
+        None,
+        "",
+        f"sha256={hmac.digest(KEY, raw, 'sha256').hex()}",  # Without the time.
+        f"v1={mac}",
+        f"t=,v1={mac}",
+        f"{t},v1=",
+        f"{t},v1={'0' * 64}",
+        f"{t}0,v1={mac}",
+        f"t={int(now.timestamp()) + 1},v1={mac}",  # Another time than was signed.
+        f"t=0{t[2:]},v1={mac}",
+        f"{t},v1={mac},v1={mac}",
+        signed(b"another", raw, now),
+        signed(KEY, raw + b" ", now),
+    ]
+    for one in given:
+        assert await elsewhere.post(raw, one) == 403, one
+    assert await refusals(elsewhere) == ["hook-signature"] * len(given)
+    assert await party(elsewhere) == "bot"
+    assert await elsewhere.post(raw, f"{t},v1={mac}") == 200
+    assert await party(elsewhere) == "agent"
+
+
+@pytest.mark.parametrize("seconds", [TOLERANCE + 1, -TOLERANCE - 1, 36 * 86_400])
+async def test_what_was_signed_too_long_ago_or_ahead_of_time_is_refused(elsewhere: Elsewhere, seconds: float) -> None:
+    raw = await joined(elsewhere)
+    early = signed(KEY, raw, elsewhere.world.clock.now())
+    elsewhere.world.clock.move(timedelta(seconds=seconds))
+    assert await elsewhere.post(raw, early) == 403
+    assert await refusals(elsewhere) == ["hook-time"]
+    assert await party(elsewhere) == "bot"
+    # Signed anew it is what it was.
+    assert await elsewhere.post(raw, signed(KEY, raw, elsewhere.world.clock.now())) == 200
+    assert await party(elsewhere) == "agent"
+
+
+@pytest.mark.parametrize("seconds", [TOLERANCE - 1, 1 - TOLERANCE])
+async def test_clocks_may_differ_a_little(elsewhere: Elsewhere, seconds: float) -> None:
+    raw = await joined(elsewhere)
+    early = signed(KEY, raw, elsewhere.world.clock.now())
+    elsewhere.world.clock.move(timedelta(seconds=seconds))
+    assert await elsewhere.post(raw, early) == 200
+    assert await party(elsewhere) == "agent"
+
+
+def test_the_signature_is_as_the_paper_says() -> None:
+    body = b'{"id":"e1","conversation":"c1","act":"joined","name":"Priya"}'
+    made = signed(b"a shared secret", body, datetime.fromtimestamp(1794819600.9, UTC))
+    assert f'header == "{made}"' in (ROOT / "docs" / "desk.md").read_text("utf-8")
+
+
+@pytest.mark.promise("turn-once")
+async def test_an_event_brought_again_at_once_changes_nothing_that_came_since(elsewhere: Elsewhere) -> None:
     world = elsewhere.world
     await world.says("human")
-    id = (await world.store.query("SELECT id FROM conversation"))[0]["id"]
-    raw = msgspec.json.encode({"id": "x", "conversation": id, "act": "joined", "name": "Eve"})
-    for headers in ({}, {SIGNATURE: "sha256=00"}, {SIGNATURE: signed(b"another", raw)}):
-        async with elsewhere.client.post(elsewhere.at, data=raw, headers=headers) as answer:
-            assert answer.status == 403
-    assert (await world.audited()).count("refused") == 3
-    assert (await world.store.query("SELECT party FROM conversation")) == [{"party": "bot"}]
+    await elsewhere.joins()
+    conversation = (await world.store.query("SELECT id FROM conversation"))[0]["id"]
+    raw = msgspec.json.encode({"id": "end", "conversation": conversation, "act": "resolved"})
+    signature = signed(KEY, raw, world.clock.now())
+    assert await elsewhere.post(raw, signature) == 200
+    await world.settle()
+    await world.says("human")
+    [reference] = await elsewhere.waiting()
+    assert await elsewhere.post(raw, signature) == 200
+    await world.settle()
+    assert await elsewhere.waiting() == [reference]
+    assert await world.store.query("SELECT count(*) AS n FROM cases WHERE closed IS NULL") == [{"n": 1}]
+
+
+async def test_what_we_sent_there_is_no_event_of_theirs(elsewhere: Elsewhere) -> None:
+    await elsewhere.world.says("human")
+    await elsewhere.waiting()
+    assert len(elsewhere.desk.posts) >= 2
+    for raw, signature in elsewhere.desk.posts:
+        assert await elsewhere.post(raw, signature) == 400
+    assert await party(elsewhere) == "bot"
 
 
 @pytest.mark.parametrize(
     ("event", "status"),
-    [({"act": "note", "text": "private"}, 200), ({"act": "shouted"}, 400), ({"act": "said", "conversation": "x"}, 400)],
+    [
+        ({"act": "note", "text": "private"}, 200),
+        ({"act": "shouted"}, 400),
+        ({"act": "said", "conversation": "x"}, 400),
+        ({"act": "said", "id": ""}, 400),
+    ],
 )
 async def test_notes_stay_there_and_nonsense_is_refused(elsewhere: Elsewhere, event: Any, status: int) -> None:
     await elsewhere.world.says("human")
