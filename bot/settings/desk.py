@@ -77,4 +77,6 @@ class DeskSettings(Section):
     goodwill: dict[Literal["agent", "lead"], Annotated[int, Field(ge=0)]] = {"agent": 1000, "lead": 5000}
     acts: Factory | Literal[""] = ""
     upload: Annotated[int, Field(gt=0)] = 5_000_000
+    uploads: Annotated[float, Field(gt=0)] = 0.5
+    uploads_burst: Annotated[float, Field(ge=1)] = 20.0
     external: DeskExternal = DeskExternal()

@@ -8,8 +8,10 @@ import msgspec
 from aiohttp import web
 
 from bot.model import File
+from bot.observe.metrics import LIMITED
+from bot.pace import Pace
 from bot.ports import Clock, Store
-from bot.web.problems import BadBody, json
+from bot.web.problems import BadBody, TooMany, json
 from desk.acts import Acts, Wish, approval_shape
 from desk.api import shapes
 from desk.api.guard import body
@@ -41,8 +43,9 @@ class Acting:
         reading: Reading,
         csat: bool,
         typing: Typing,
+        uploads: Pace,
     ) -> None:
-        self._typing = typing
+        self._typing, self._uploads = typing, uploads
         self._store, self._clock, self._staff, self._desk = store, clock, staff, desk
         self._acts, self._files, self._reading, self._csat = acts, files, reading, csat
 
@@ -177,6 +180,11 @@ class Acting:
     async def upload(self, request: web.Request, me: Agent) -> web.Response:
         """Take a file to be sent."""
         row = await self._desk.item(_case(request), me)
+        # Before it is read: who is over the limit costs no memory.
+        taken = await self._uploads.take(me.id)
+        if taken.wait:
+            LIMITED.labels("desk", "uploads").inc()
+            raise TooMany(retry_after=taken.wait)
         file = await self._files.take(request, row, me)
         return json(
             {"file": {"id": file.ref.removeprefix("desk:"), "name": file.name, "type": file.type, "size": file.size}}

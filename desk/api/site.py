@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.errors import UnknownText
+from bot.pace import Pace
 from bot.ports import Channel, Clock, Identity, Recogniser, Store
 from bot.script.catalogue import Dialogs
 from bot.script.texts import Texts
@@ -76,9 +77,11 @@ class DeskSite:
             store=store, clock=clock, settings=settings, staff=self.staff, desk=self.desk, queue=self.queue,
             known=self.known, acts=self.acts, hours=handoff.hours, brand=brand, locale=locale,
         )  # fmt: skip
+        rate, burst = settings.uploads, settings.uploads_burst
+        uploads = Pace(store, "desk-uploads", rate=rate, burst=burst, secret=derive(secret, "desk-uploads"))
         self._acting = Acting(
             store=store, clock=clock, staff=self.staff, desk=self.desk, acts=self.acts, files=self.files,
-            reading=self._reading, csat=settings.csat, typing=Typing(store, clock, channels),
+            reading=self._reading, csat=settings.csat, typing=Typing(store, clock, channels), uploads=uploads,
         )  # fmt: skip
         self._replies = Replies(store, clock)
         self.live = Live(store=store, clock=clock, staff=self.staff, desk=self.desk, reading=self._reading, drain=drain)

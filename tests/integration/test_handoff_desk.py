@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -284,20 +285,39 @@ async def test_put_aside_until_the_customer_writes(desk: Desk) -> None:
     assert (await priya.get("queue"))[1]["snoozed"] == []
 
 
+async def sent_file(agent: Agents, case: str, body: bytes, name: str, type_: str) -> tuple[int, Any]:
+    """As the console sends one."""
+    form = aiohttp.FormData()
+    form.add_field("file", io.BytesIO(body), filename=name, content_type=type_)
+    at = f"{agent.base}/desk/api/cases/{case}/files"
+    async with agent.session.post(at, data=form, headers={"X-Desk-CSRF": agent.csrf}) as answer:
+        assert answer.status != 429 or int(answer.headers["Retry-After"]) >= 1
+        return answer.status, await answer.json()
+
+
+async def test_an_agent_may_send_so_many_files_and_a_colleague_at_the_same_address_besides(desk: Desk) -> None:
+    world, priya = desk.world, await desk.agent("priya")
+    await world.says("talk to a person")
+    case = await world.case()
+    await priya.post(f"cases/{case}/claim")
+    found = [await sent_file(priya, case, b"%PDF-1.7", "letter.pdf", "application/pdf") for _ in range(30)]
+    statuses = [status for status, _ in found]
+    assert statuses[:20] == [200] * 20
+    assert 429 in statuses
+    assert next(body for status, body in found if status == 429)["error"]["code"] == "TooManyRequests"
+    assert (await world.store.query("SELECT count(*) AS n FROM desk_file"))[0]["n"] == statuses.count(200)
+    amara = await desk.agent("amara")
+    assert (await priya.post(f"cases/{case}/transfer", {"to_skill": "care", "key": priya.key()}))[0] == 200
+    assert (await amara.post(f"cases/{case}/claim"))[0] == 200
+    assert (await sent_file(amara, case, b"%PDF-1.7", "letter.pdf", "application/pdf"))[0] == 200
+
+
 async def test_files_are_known_by_their_bytes(desk: Desk) -> None:
     world, priya = desk.world, await desk.agent("priya")
     await world.says("talk to a person")
     case = await world.case()
     await priya.post(f"cases/{case}/claim")
-
-    async def upload(body: bytes, name: str, type_: str) -> tuple[int, Any]:
-        form = aiohttp.FormData()
-        form.add_field("file", io.BytesIO(body), filename=name, content_type=type_)
-        headers = {"X-Desk-CSRF": priya.csrf}
-        at = f"{priya.base}/desk/api/cases/{case}/files"
-        async with priya.session.post(at, data=form, headers=headers) as answer:
-            return answer.status, await answer.json()
-
+    upload = partial(sent_file, priya, case)
     assert (await upload(b"MZ\x90\x00\x03" + bytes(range(256)), "photo.png", "image/png"))[0] == 400
     assert (await upload(b"%PDF-" + b"x" * 5_000_001, "big.pdf", "application/pdf"))[0] == 413
     status, made = await upload(b"%PDF-1.7 a letter", "../../letter.pdf", "image/png")
