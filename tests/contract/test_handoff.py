@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,6 +16,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.settings import DeskExternal, DeskSettings
+from bot.store import open_store
+from bot.testing.clock import SetClock
+from bot.testing.player import CHANNEL
 from bot.web import Drain, Health, build_app
 from desk.external import ExternalDesk, Feed, Hook
 from desk.hours import hours_of
@@ -22,6 +26,7 @@ from desk.log import page
 from desk.signature import HEADER, TOLERANCE, signed
 from desk.staff import SignedInStaff
 from tests.papers import ROOT
+from tests.postgres import fresh_database
 from tests.worlds.desk import DeskWorld
 
 SECRET, TOKEN = "a shared secret of the desk", "what we show there"
@@ -420,7 +425,21 @@ def test_the_signature_is_as_the_paper_says() -> None:
 
 
 @pytest.mark.promise("turn-once")
-async def test_an_event_brought_again_at_once_changes_nothing_that_came_since(elsewhere: Elsewhere) -> None:
+@pytest.mark.parametrize("kind", ["memory", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_an_event_brought_again_at_once_changes_nothing_that_came_since(kind: str) -> None:
+    async with AsyncExitStack() as stack:
+        store = None
+        if kind == "postgres":
+            url = await stack.enter_async_context(fresh_database())
+            store = await open_store(url, clock=SetClock(), log_channels=frozenset({CHANNEL}))
+        world = DeskWorld(["customer C-1001"], store)
+        stack.push_async_callback(world.close)
+        elsewhere = Elsewhere(world)
+        await elsewhere.open(stack)
+        await brought_again(elsewhere)
+
+
+async def brought_again(elsewhere: Elsewhere) -> None:
     world = elsewhere.world
     await world.says("human")
     await elsewhere.joins()
@@ -431,7 +450,8 @@ async def test_an_event_brought_again_at_once_changes_nothing_that_came_since(el
     await world.settle()
     await world.says("human")
     [reference] = await elsewhere.waiting()
-    assert await elsewhere.post(raw, signature) == 200
+    # At the same moment, too.
+    assert await asyncio.gather(*(elsewhere.post(raw, signature) for _ in range(3))) == [200] * 3
     await world.settle()
     assert await elsewhere.waiting() == [reference]
     assert await world.store.query("SELECT count(*) AS n FROM cases WHERE closed IS NULL") == [{"n": 1}]
