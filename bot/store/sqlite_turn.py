@@ -19,20 +19,22 @@ Touch = Callable[[str], None]
 
 _SEEN = "INSERT OR IGNORE INTO seen (connection, key_hash, at) VALUES (?, ?, ?)"
 # An upsert's right-hand sides read the row as it was: NULL due means idle, and a mark ends a back-off.
-_DUE = "due = CASE WHEN due IS NULL OR (leased = 0 AND ?2 IS NOT NULL) THEN ?1 ELSE due END"
+_DUE = "due = CASE WHEN due IS NULL OR (leased = 0 AND :control IS NOT NULL) THEN :now ELSE due END"
 _MARKS = (
-    f" seq = seq + 1, pos = pos + ?3, {_DUE}, locale = coalesce(locale, ?4),"
-    " last_inbound_at = coalesce(?5, last_inbound_at), control = coalesce(?2, control),"
-    " control_seq = CASE WHEN ?2 IS NULL THEN control_seq ELSE seq + 1 END"
+    f" seq = seq + 1, pos = pos + :entered, {_DUE}, locale = coalesce(locale, :locale),"
+    " last_inbound_at = coalesce(:wrote, last_inbound_at), control = coalesce(:control, control),"
+    " control_seq = CASE WHEN :control IS NULL THEN control_seq ELSE seq + 1 END"
 )
-_ARRIVED = " RETURNING id, seq, pos, person, case_id, due = ?1"
+_ARRIVED = " RETURNING id, seq, pos, person, case_id, due = :now"
 _UPSERT = (
     "INSERT INTO conversation (id, brand, connection, channel, kind, user_id, thread, state, seq, pos, due, locale,"
     " last_inbound_at, control, control_seq, created_at)"
-    " VALUES (?6, ?7, ?8, ?9, ?10, ?11, ?12, x'7b7d', 1, ?3, ?1, ?4, ?5, ?2, CASE WHEN ?2 IS NULL THEN NULL ELSE 1 END,"
-    f" ?13) ON CONFLICT (connection, user_id, thread) DO UPDATE SET{_MARKS}{_ARRIVED}"
+    " VALUES (:id, :brand, :connection, :channel, :kind, :user, :thread, x'7b7d', 1, :entered, :now, :locale, :wrote,"
+    " :control, CASE WHEN :control IS NULL THEN NULL ELSE 1 END, :at)"
+    f" ON CONFLICT (connection, user_id, thread) DO UPDATE SET{_MARKS}{_ARRIVED}"
 )
-_UPDATE = f"UPDATE conversation SET{_MARKS} WHERE id = ?6{_ARRIVED}"
+_UPDATE = f"UPDATE conversation SET{_MARKS} WHERE id = :id{_ARRIVED}"
+_PLACE = ("brand", "connection", "channel", "kind", "user", "thread")
 _CONNECTION = "SELECT connection FROM conversation WHERE id = ?"
 _INBOUND = (
     "INSERT INTO inbound (conversation, seq, kind, key, text, data, locale, person, at)"
@@ -55,27 +57,28 @@ _READY = (
 _TAKE = "UPDATE conversation SET epoch = epoch + 1, tries = ?, leased = 1, due = ? WHERE id = ?"
 _IDLE = "UPDATE conversation SET due = NULL, leased = 0 WHERE id = ?"
 _WRITE = (
-    "UPDATE conversation SET state = ?1, needs = ?2, pos = pos + ?3, person = nullif(coalesce(?4, person), ''),"
-    " case_id = nullif(coalesce(?5, case_id), ''), locale = coalesce(?6, locale)"
+    "UPDATE conversation SET state = :state, needs = :needs, pos = pos + :rows,"
+    " person = nullif(coalesce(:person, person), ''), case_id = nullif(coalesce(:case_id, case_id), ''),"
+    " locale = coalesce(:locale, locale)"
 )
 _FENCE = (
-    " WHERE id = ?7 AND epoch = ?8 AND done = ?9 - 1 AND leased = 1"
+    " WHERE id = :conversation AND epoch = :epoch AND done = :seq - 1 AND leased = 1"
     " RETURNING party, party_epoch, person, case_id, locale, control, control_seq, last_inbound_at, pos, seq"
 )
 _CHECKPOINT = _WRITE + _FENCE
 _COMMIT = (
-    f"{_WRITE}, done = ?9, tries = 0, leased = seq > ?9, due = CASE WHEN seq > ?9 THEN ?10 END,"
-    " control = CASE WHEN control_seq > ?9 THEN control END,"
-    f" control_seq = CASE WHEN control_seq > ?9 THEN control_seq END{_FENCE}"
+    f"{_WRITE}, done = :seq, tries = 0, leased = seq > :seq, due = CASE WHEN seq > :seq THEN :lease_end END,"
+    " control = CASE WHEN control_seq > :seq THEN control END,"
+    f" control_seq = CASE WHEN control_seq > :seq THEN control_seq END{_FENCE}"
 )
 _OUTBOUND = (
     "INSERT INTO outbound (conversation, seq, n, purpose, status, body, reason, person, case_id, expires_at,"
     " created_at, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_OUT_DUE = "UPDATE conversation SET out_due = ?2 WHERE id = ?1 AND out_due IS NULL"
+_OUT_DUE = "UPDATE conversation SET out_due = :now WHERE id = :conversation AND out_due IS NULL"
 _OUT_DUE_AGENT = (
-    "UPDATE conversation SET out_due = ?2 WHERE id = ?1"
-    " AND NOT EXISTS (SELECT 1 FROM outbound WHERE conversation = ?1 AND status = 'sending')"
+    "UPDATE conversation SET out_due = :now WHERE id = :conversation"
+    " AND NOT EXISTS (SELECT 1 FROM outbound WHERE conversation = :conversation AND status = 'sending')"
 )
 _WAITING = f"SELECT {NEXT} FROM inbound i WHERE i.conversation = ? AND i.seq = ?"
 
@@ -96,12 +99,19 @@ def accept(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tupl
     if con.execute(_SEEN, (connection, key_hash(key), at)).rowcount == 0:
         return original(con, arrived)
     entered = arrived.body is not None
-    marks = (arrived.now, arrived.control, int(entered), arrived.locale, at if entered else None)
+    marks = {
+        "now": arrived.now,
+        "control": arrived.control,
+        "entered": int(entered),
+        "locale": arrived.locale,
+        "wrote": at if entered else None,
+    }
     if conversation is not None:
-        row = con.execute(_UPDATE, (*marks, conversation)).fetchone()
+        row = con.execute(_UPDATE, {**marks, "id": conversation}).fetchone()
     else:
         assert place is not None
-        row = con.execute(_UPSERT, (*marks, uuid4().hex, *place, at)).fetchone()
+        where = dict(zip(_PLACE, place, strict=True))
+        row = con.execute(_UPSERT, {**marks, **where, "id": uuid4().hex, "at": at}).fetchone()
     conversation, seq, pos, person, case_id, ready = row
     inbound = (conversation, seq, arrived.kind, key, arrived.text, arrived.data, arrived.locale, person, at)
     con.execute(_INBOUND, inbound)
@@ -161,7 +171,7 @@ def checkpoint(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> 
 def commit(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tuple[Any, Any] | None:
     """Write the rest of a turn; if another inbound waits, how the conversation stands and that inbound."""
     one = Writing._make(values)
-    row = _write(con, touch, _COMMIT, one, one.lease_end)
+    row = _write(con, touch, _COMMIT, one)
     if row[9] <= one.seq:
         return None
     inbound = con.execute(_WAITING, (one.conversation, one.seq + 1)).fetchone()
@@ -177,15 +187,9 @@ def finish(con: sqlite3.Connection, touch: Touch, values: Sequence[Any]) -> tupl
     return commit(con, touch, values)
 
 
-def _write(con: sqlite3.Connection, touch: Touch, text: str, one: Writing, *more: Any) -> Any:
+def _write(con: sqlite3.Connection, touch: Touch, text: str, one: Writing) -> Any:
     conversation, said = one.conversation, one.said
-    row = con.execute(
-        text,
-        (
-            one.state, one.needs, len(said), one.person, one.case_id, one.locale, conversation, one.epoch, one.seq,
-            *more,
-        ),
-    ).fetchone()  # fmt: skip
+    row = con.execute(text, {**one._asdict(), "rows": len(said)}).fetchone()
     if row is None:
         raise Fenced
     if said:
@@ -230,7 +234,9 @@ def say(
         outs.append((conversation, seq, n, purpose, status, body, None, person, case_id, expires_at, at, sent_at))
         entries.append((conversation, pos, side, "message", body, ref, person, case_id, at))
     if queued:
-        con.execute(_OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, (conversation, one.now))
+        con.execute(
+            _OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, {"conversation": conversation, "now": one.now}
+        )
         touch("outbox")
 
 

@@ -750,6 +750,37 @@ async def test_a_phone_shows_one_pane_at_a_time_and_goes_back(visit: Open, desk:
     await expect(page.locator(".queue")).to_be_visible()
 
 
+SMALL = """() => [...document.querySelectorAll("button, a.button, select, label.option, textarea, [role=option]")]
+    .filter((one) => one.checkVisibility() && !one.closest(".hidden"))
+    .map((one) => [one, one.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width && Math.min(width, height) < 44)
+    .map(([one, { width, height }]) => `${width} x ${height}: ${one.outerHTML.slice(0, 80)}`)"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [375, 768])
+async def test_everything_a_finger_presses_is_44_px_and_the_page_itself_never_scrolls(
+    visit: Open, desk: FakeDesk, width: int
+) -> None:
+    scene(desk, AMARA)
+    page = await visit("amara", "m1", width=width, height=740, has_touch=True, is_mobile=True)
+    await expect(page.locator(".said").last).to_be_visible()
+    assert await page.evaluate(SMALL) == []
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    await box(page).fill("/h")
+    assert await page.evaluate(SMALL) == []
+    await box(page).fill("")
+    await box(page).press("Escape")
+    for key in "bogtez":
+        await page.keyboard.press(key)
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        assert await page.evaluate(SMALL) == [], key
+        await page.keyboard.press("Escape")
+    await page.goto(desk.url + "/desk#figures")
+    await expect(page.locator(".tile").first).to_be_visible()
+    assert await page.evaluate(SMALL) == []
+
+
 async def test_forced_colours_and_less_motion(visit: Open, desk: FakeDesk) -> None:
     scene(desk, PRIYA)
     page = await visit(case="m1", forced_colors="active", reduced_motion="reduce")
