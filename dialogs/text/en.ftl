@@ -71,7 +71,7 @@ thanks = You're welcome. Is there anything else?
 goodbye = Goodbye. You can write here again at any time.
 
 help =
-    I can show and explain your bill, check a pay-as-you-go balance, cancel a Direct Debit, and tell you what was done for you here.
+    I'm { $brand-name }'s automated assistant, not a person. I can show and explain your bill, check a pay-as-you-go balance, cancel a Direct Debit, and tell you what was done for you here.
     For anything else I can get you a person. Say “person” at any time, or “stop” to leave what we are doing.
 
 
@@ -79,7 +79,7 @@ help =
 
 fallback-which = I'm not sure I understood. Did you mean this?
 
-fallback-none = I didn't understand that. Could you say it in other words? You can also ask for a person.
+fallback-none = I didn't understand that. It may be something I can't do here. Try other words, or ask for a person.
 
 
 ## Signing in, and having no online account yet
