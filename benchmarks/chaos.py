@@ -184,9 +184,9 @@ class Run:
     async def _kill(self, dice: random.Random) -> bool:
         """Kill a worker, or the process that writes to SQLite for it; whether it was the writer."""
         if self.plan.store == "sqlite" and dice.random() < WRITERS:
-            writer = self.site.writer(victim := await self._victim(dice))
+            # The worker itself lives, and stays ready.
+            writer = self.site.writer(await self._victim(dice))
             if writer is not None and self.site.signal(writer, signal.SIGKILL):
-                self.site.ready.pop(victim, None)
                 return True
         self.site.ready.pop(await self._struck(dice, signal.SIGKILL), None)
         return False

@@ -234,9 +234,7 @@ def say(
         outs.append((conversation, seq, n, purpose, status, body, None, person, case_id, expires_at, at, sent_at))
         entries.append((conversation, pos, side, "message", body, ref, person, case_id, at))
     if queued:
-        con.execute(
-            _OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, {"conversation": conversation, "now": one.now}
-        )
+        con.execute(_OUT_DUE_AGENT if "agent" in queued else _OUT_DUE, {"conversation": conversation, "now": one.now})
         touch("outbox")
 
 
