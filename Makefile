@@ -44,5 +44,5 @@ env-dev:
 	bash deploy/encoder.sh
 
 clean:
-	@rm -rf .venv .encoder .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+	@rm -rf .venv .venv-* .encoder .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

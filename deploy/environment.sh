@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Makes .venv hold exactly what a lock names, by hash. Does nothing when it does already.
+# Makes .venv (or the folder that PARLEY_VENV names) hold exactly what a lock names, by hash. Does nothing when it does
+# already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1
+venv=${PARLEY_VENV:-.venv}
 
 good() {
   "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' >/dev/null 2>&1
@@ -10,9 +12,9 @@ good() {
 
 hash_of() { cat "$@" | cksum | tr -d ' '; }
 
-stamp=.venv/.installed-$(basename "$lock" .lock)
+stamp=$venv/.installed-$(basename "$lock" .lock)
 wanted=$(hash_of requirements-uv.lock "$lock")
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+if [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
 
@@ -30,12 +32,12 @@ fi
 
 began=$SECONDS
 # The installer stands apart, so that the environment holds nothing but what the lock names.
-installer=.venv/installer-$(hash_of requirements-uv.lock)
+installer=$venv/installer-$(hash_of requirements-uv.lock)
 uv=$installer/bin/uv
-if [ ! -x .venv/bin/python ] || ! good .venv/bin/python; then
-  echo "Making .venv with $("$python" --version)"
-  rm -rf .venv
-  "$python" -m venv --without-pip .venv
+if [ ! -x "$venv/bin/python" ] || ! good "$venv/bin/python"; then
+  echo "Making $venv with $("$python" --version)"
+  rm -rf "$venv"
+  "$python" -m venv --without-pip "$venv"
 fi
 if [ ! -x "$uv" ]; then
   "$python" -m venv "$installer"
@@ -43,13 +45,13 @@ if [ ! -x "$uv" ]; then
     --requirement requirements-uv.lock
 fi
 echo "Installing $lock"
-"$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$lock"
+"$uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock"
 # Some packages warn when they are first compiled, which under "warnings are errors" would fail a test run.
-.venv/bin/python -W ignore -m compileall -q -j 2 .venv/lib >/dev/null || true
-rm -f .venv/.installed-*
+"$venv/bin/python" -W ignore -m compileall -q -j 2 "$venv/lib" >/dev/null || true
+rm -f "$venv"/.installed-*
 echo "$wanted" > "$stamp"
 # What the tests need contains what a run needs.
 if [ "$lock" = requirements-dev.lock ]; then
-  hash_of requirements-uv.lock requirements.lock > .venv/.installed-requirements
+  hash_of requirements-uv.lock requirements.lock > "$venv/.installed-requirements"
 fi
 echo "Installed in $((SECONDS - began)) s"

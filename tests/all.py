@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
+from nlu.rasa.python310 import installed
 from tests.plugins.promises import added, missing, table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,6 +167,24 @@ def pytest(name: str, marks: str, *arguments: str, env: Mapping[str, str] | None
     return Part(name, (sys.executable, "-m", "pytest", "-q", "-m", marks, *arguments), env or {})
 
 
+def other_python(run: Run) -> None:
+    """The quick tests on the other Python that may run Parley, in an environment of its own: `make run` takes whichever
+    is there, and the image has the newer one."""
+    version = "3.12" if sys.version_info[:2] == (3, 11) else "3.11"
+    found = next(installed(version), None)
+    if found is None:
+        said = f"There is no Python {version}."
+        if REQUIRE_ALL:
+            run.part(f"Python {version}", "sh", "-c", f"echo '{said}'; exit 1")
+        else:
+            print(f"{said} Nothing is tested on it.")
+        return
+    folder = f".venv-{version}"
+    env = {"PARLEY_VENV": folder, "PARLEY_PYTHON": str(found)}
+    if run.part(f"Python {version}", "bash", "deploy/environment.sh", "requirements-dev.lock", env=env):
+        run.part(f"quick tests on Python {version}", f"{folder}/bin/python", "-m", "pytest", "-q", "-m", QUICK)
+
+
 def in_two_rows(run: Run, marks: str, *, whole: bool = False) -> None:
     """The linters and the tests with these marks, in two rows, and the promises that they show."""
     with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +200,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.all", description=__doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--fast", action="store_true", help="leave out browsers, Node, PostgreSQL and what is slow")
-    which.add_argument("--long", action="store_true", help="what takes minutes, and nothing else")
+    which.add_argument("--long", action="store_true", help="what takes minutes, and the other Python")
     which.add_argument("--lint", action="store_true", help="style, types and layers alone")
     asked = parser.parse_args(arguments)
     run = Run()
@@ -189,6 +208,7 @@ def main(arguments: Sequence[str]) -> int:
         run.parts += [part.run() for part in lint()]
     elif asked.long:
         run.parts.append(pytest("long tests", "long").run())
+        other_python(run)
     elif asked.fast:
         in_two_rows(run, QUICK)
     elif prepare(run):

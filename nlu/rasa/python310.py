@@ -1,4 +1,4 @@
-"""Finds a Python 3.10: the one that is named, one on the path, or one of pyenv's."""
+"""Finds a Python 3.10 (or another): the one that is named, one on the path, or one of pyenv's."""
 
 from __future__ import annotations
 
@@ -19,29 +19,33 @@ def find_python(environ: Mapping[str, str] = os.environ) -> Path:
     named = environ.get(NAMED, "")
     if named:
         found = shutil.which(named, path=environ.get("PATH", ""))
-        if found is None or not is_310(Path(found)):
+        if found is None or not is_python(Path(found), "3.10"):
             raise NoPython310(f"{NAMED} names {named}, which is none.")
         return Path(found)
-    for candidate in _candidates(environ):
-        if is_310(candidate):
-            return candidate
-    raise NoPython310()
+    if (first := next(installed("3.10", environ), None)) is None:
+        raise NoPython310()
+    return first
 
 
-def is_310(python: Path) -> bool:
-    """Whether it runs and is Python 3.10; pyenv puts programs on the path that only say that they are not there."""
+def installed(version: str, environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """The interpreters of a version ("3.10") that are here, the path's before pyenv's."""
+    return (one for one in _candidates(version, environ) if is_python(one, version))
+
+
+def is_python(python: Path, version: str) -> bool:
+    """Whether it runs and is of this version; pyenv puts programs on the path that only say that they are not there."""
     try:
         ran = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return ran.returncode == 0 and ran.stdout.strip() == "3.10"
+    return ran.returncode == 0 and ran.stdout.strip() == version
 
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
-    for name in ("python3.10", "python3", "python"):
+def _candidates(version: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    for name in (f"python{version}", "python3", "python"):
         if found := shutil.which(name, path=environ.get("PATH", "")):
             yield Path(found)
     home = environ.get("HOME", "")
     roots = [environ.get("PYENV_ROOT", ""), f"{home}/.pyenv" if home else ""]
     for root in (Path(one) for one in roots if one):
-        yield from sorted(root.glob("versions/3.10*/bin/python3.10"), reverse=True)
+        yield from sorted(root.glob(f"versions/{version}*/bin/python{version}"), reverse=True)
