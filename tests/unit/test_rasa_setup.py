@@ -19,7 +19,7 @@ from nlu.rasa.__main__ import main
 from nlu.rasa.command import clean, run
 from nlu.rasa.errors import NoPython310, NoUv, RasaFailed
 from nlu.rasa.examples import fingerprint, rasa_yaml
-from nlu.rasa.python310 import find_python, is_python
+from nlu.rasa.python310 import find_python, installed, is_python
 from nlu.rasa.training import PIPELINE, lesson, train
 
 BRAND = Path(__file__).parents[2] / "brands" / "larkspur" / "nlu" / "nlu.yml"
@@ -77,10 +77,11 @@ def test_a_shim_that_only_says_it_is_not_there_is_passed_over_for_pyenvs_newest(
     shims = python_that_says(tmp_path / "shims", "pyenv: python3.10: command not found", code=127).parent
     python_that_says(tmp_path / ".pyenv" / "versions" / "3.10.2" / "bin", "3.10")
     newest = python_that_says(tmp_path / ".pyenv" / "versions" / "3.10.9" / "bin", "3.10")
-    python_that_says(tmp_path / ".pyenv" / "versions" / "3.11.1" / "bin", "3.11", "python3.11")
+    newer = python_that_says(tmp_path / ".pyenv" / "versions" / "3.11.1" / "bin", "3.11", "python3.11")
     environ = {"PATH": f"{shims}:{os.defpath}", "HOME": str(tmp_path)}
-    if not is_python(Path("/usr/bin/python3")):
+    if not is_python(Path("/usr/bin/python3"), "3.10"):
         assert find_python(environ) == newest
+    assert list(installed("3.11", {"PATH": str(shims), "HOME": str(tmp_path)})) == [newer]
     elsewhere = tmp_path / "elsewhere"
     other = python_that_says(elsewhere / "versions" / "3.10.1" / "bin", "3.10")
     assert find_python({"PATH": str(shims), "PYENV_ROOT": str(elsewhere)}) == other
@@ -92,7 +93,7 @@ def test_without_any_the_way_out_is_said(tmp_path: Path) -> None:
 
 
 def test_this_python_is_not_310() -> None:
-    assert not is_python(Path(sys.executable))
+    assert not is_python(Path(sys.executable), "3.10")
 
 
 def test_without_an_installer_it_is_said_how_to_get_one(tmp_path: Path) -> None:
