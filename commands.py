@@ -211,14 +211,23 @@ async def chat(settings: Settings, tell: Tell, *, record: str, reload: bool) -> 
 
 async def transcripts(settings: Settings, files: Sequence[Path], tell: Tell, *, rewrite: bool) -> int:
     """Play transcripts (by default the brand's own); returns how many cases differ."""
+    from bot.dev.world import UnknownGiven
     from bot.testing import run_files
+    from bot.testing.transcripts import Case
 
     files = files or sorted((settings.brand_folder / "transcripts").glob("*.md"))
     if not files:
         tell(f"There is no transcript in {settings.brand_folder}/transcripts.")
         return 0
     async with _world_of(settings, tell) as world:
-        return await run_files(files, lambda case: world(case.given), rewrite=rewrite, tell=tell)
+
+        def made(case: Case) -> BrandWorld:
+            try:
+                return world(case.given)
+            except UnknownGiven as error:
+                raise UnknownGiven(f"{case.path.name}, {case.name}: `given {error.detail}`.") from error
+
+        return await run_files(files, made, rewrite=rewrite, tell=tell)
 
 
 async def release(settings: Settings, files: Sequence[Path], tell: Tell) -> None:

@@ -22,7 +22,11 @@ from bot.testing.looking import Differs
 from bot.testing.player import Player
 from bot.testing.transcripts import MARKS, Case, Line
 
-HELP = "Write to the bot; [Label] presses a button; % signs in as C-1001; ~ 10 minutes; an empty line ends it."
+HELP = (
+    "Write to the bot. [Label] presses a button, "
+    "“% signs in as C-1001” or “% approves as C-1001” does what was asked for, “~ 10 minutes” lets time pass. "
+    "An empty line ends it."
+)
 
 
 class Terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import textwrap
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.script.catalogue import Dialogs
+from bot.script.convo import Convo
 from bot.script.lint_names import twice
 from bot.script.registry import DialogSpec, Script
 from bot.script.texts import Texts, message_id
@@ -86,6 +88,7 @@ def _title(spec: DialogSpec, texts: Texts) -> Iterator[Finding]:
 
 def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
     tree, first = _tree(fn)
+    takes_c = "c" in inspect.signature(fn).parameters
     for at, name in twice(tree.body[0].body, _verb) if isinstance(tree.body[0], ast.AsyncFunctionDef) else ():
         yield Finding(spec.id, first + at - 1, f'the name {name} is used twice; give one its own: `.named("…")`')
     for node in ast.walk(tree):
@@ -105,6 +108,8 @@ def _function(spec: DialogSpec, fn: Any, texts: Texts) -> Iterator[Finding]:
             if banned:
                 yield Finding(spec.id, line, f"{banned} differs at every replay; use c.now(), or c.do with a service")
             yield from _texts_of(spec, node, line, texts)
+            if takes_c:
+                yield from _no_such_verb(spec, node, line)
         elif isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
             yield from _loop(spec, node, first)
 
@@ -134,6 +139,15 @@ def _banned(node: ast.Call) -> str:
             return why
     head = called.split(".")[0]
     return _BANNED_MODULES.get(head, "") if "." in called else ""
+
+
+def _no_such_verb(spec: DialogSpec, node: ast.Call, line: int) -> Iterator[Finding]:
+    func = node.func
+    if not (isinstance(func, ast.Attribute) and ast.unparse(func.value) == "c") or hasattr(Convo, func.attr):
+        return
+    near = difflib.get_close_matches(func.attr, [one for one in dir(Convo) if not one.startswith("_")], n=1, cutoff=0.5)
+    hint = f"did you mean c.{near[0]}?" if near else f"there are {', '.join(sorted(_VERBS))}"
+    yield Finding(spec.id, line, f"c.{func.attr} does not exist; {hint}")
 
 
 def _verb(node: ast.Call) -> str:

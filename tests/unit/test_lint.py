@@ -193,6 +193,16 @@ async def with_a_raw_await(c: Convo, bank: Bank) -> None:
     await bank.items()
 
 
+@dialog("bad")
+async def with_a_mistyped_verb(c: Convo) -> None:
+    await c.sya("t.plain")  # type: ignore[attr-defined]
+
+
+@dialog("bad")
+async def with_no_such_verb(c: Convo) -> None:
+    await c.teleport("t.plain")  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("fn", "words"),
     [
@@ -204,6 +214,7 @@ async def with_a_raw_await(c: Convo, bank: Bank) -> None:
         (with_missing_action, "action-open"), (with_missing_offer, "absent"), (with_missing_label, "absent"),
         (with_an_unnamed_loop, "loop"), (with_an_unnamed_question_in_a_loop, "loop"),
         (with_two_of_a_name, "twice"), (with_a_raw_await, "await"),
+        (with_a_mistyped_verb, "c.sya does not exist; did you mean c.say?"), (with_no_such_verb, "there are ask, call"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )  # fmt: skip
