@@ -41,7 +41,8 @@ class Watch:
             model = await self._client.model()
             if model.startswith(OWN) and not model.startswith(self.wanted):
                 raise RasaUntrained(f"It has {model}.")
-            if not self.up or model != self.model:
+            # That it is there does not say that it reads: after a failure it has to show it.
+            if not self.up or model != self.model or self._failures:
                 await self._client.parse(GREETING)
         except (RasaDown, RasaGarbled, RasaUntrained) as error:
             self.failed(error, at_once=isinstance(error, RasaUntrained))
@@ -73,13 +74,13 @@ class Watch:
         RASA_UP.set(1)
 
     async def run(self) -> None:
-        """Look again and again until `stop`."""
-        while not self._stopping.is_set():
-            await self.look()
+        """Look again and again until `stop`. Whoever begins this has looked once."""
+        while True:
             try:
                 await asyncio.wait_for(self._stopping.wait(), self._every * (SETTLED if self.up else 1))
+                return
             except TimeoutError:
-                continue
+                await self.look()
 
     async def stop(self) -> None:
         """Look no more."""

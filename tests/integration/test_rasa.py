@@ -198,6 +198,17 @@ async def test_whatever_rasa_does_the_stand_in_reads_in_time(mode: Mode) -> None
         asked = len(fake.asked)
         assert (await made.parse(TEXT)).backend == "embedded"
         assert len(fake.asked) == asked, "it is still asked"
+
+
+async def test_that_it_is_there_does_not_make_up_for_what_it_could_not_read() -> None:
+    fake, standin = FakeRasa(Said("bill_due")), Said("pay_bill")
+    async with served(fake) as url, tended(recogniser(url, standin, look=60.0)) as made:
+        assert (await made.parse(TEXT)).backend == "rasa"
+        fake.mode = "garbage"
+        for _ in range(FAILURES - 1):
+            await made.parse(TEXT)
+        assert made.watch.up
+        assert not await made.watch.look()
         said = await made.ready()
         assert said.startswith("the embedded recogniser reads, without Rasa: Rasa ")
 
