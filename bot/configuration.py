@@ -31,6 +31,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str] | None = None) -
     raw = _read(file, lines) if file is not None else {}
     _with_brand(raw, base)
     made = _environment(environ)
+    written = {name: name for name in made} | {long: short for short, long in SHORT.items() if short in environ}
     kept = dict(os.environ)
     try:
         # pydantic-settings reads os.environ itself; it is shown exactly what was given, then put back.
@@ -38,7 +39,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str] | None = None) -
         os.environ.update(made)
         settings = Settings(**raw)
     except ValidationError as error:
-        raise SettingsError(_explain(error, file, lines, made)) from None
+        raise SettingsError(_explain(error, file, lines, written)) from None
     except (ValueError, TypeError) as error:
         raise SettingsError(f"A PARLEY_ variable cannot be read: {error}.") from None
     finally:
@@ -122,21 +123,22 @@ def _known(variable: str) -> None:
     section, nested, _ = variable.removeprefix("PARLEY_").lower().partition("__")
     if section in Settings.model_fields or variable in SHORT:
         return
-    near = difflib.get_close_matches(section, Settings.model_fields, n=1, cutoff=0.75)
+    names = [*Settings.model_fields, *(short.removeprefix("PARLEY_").lower() for short in SHORT)]
+    near = difflib.get_close_matches(section, names, n=1, cutoff=0.75)
     if nested or near:
         hint = f" Did you mean PARLEY_{near[0].upper()}?" if near else ""
         raise SettingsError(f"{variable}: there is no such setting.{hint}")
 
 
 def _explain(
-    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], environ: Mapping[str, str]
+    error: ValidationError, file: Path | None, lines: Mapping[tuple[str, ...], int], written: Mapping[str, str]
 ) -> str:
     said: list[str] = []
     for problem in error.errors(include_url=False, include_input=False):
         loc = tuple(str(part) for part in problem["loc"])
         variable = "PARLEY_" + "__".join(part.upper() for part in loc)
-        if variable in environ:
-            where = f"{variable}: "
+        if variable in written:
+            where = f"{written[variable]}: "
         elif file is not None and loc in lines:
             where = f"{file.name} line {lines[loc]}: "
         else:

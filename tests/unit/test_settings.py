@@ -151,6 +151,7 @@ def test_a_wrong_variable_is_named_itself(tmp_path: Path) -> None:
     ("variable", "said"),
     [
         ("PARLEY_SECRT", "PARLEY_SECRT: there is no such setting. Did you mean PARLEY_SECRET?"),
+        ("PARLEY_PROT", "PARLEY_PROT: there is no such setting. Did you mean PARLEY_PORT?"),
         ("PARLEY_SERVR__PORT", "Did you mean PARLEY_SERVER?"),
         ("PARLEY_NOTHING__OF_THAT", "PARLEY_NOTHING__OF_THAT: there is no such setting."),
     ],
@@ -160,6 +161,15 @@ def test_a_mistyped_variable_is_not_passed_over(variable: str, said: str, tmp_pa
         load_settings(config(tmp_path, ""), {variable: "1"})
     assert said in str(error.value)
     load_settings(config(tmp_path, ""), {"PARLEY_PYTHON": "1", "PARLEY_RASA_TOKEN": "1", "PARLEY_TEST_POSTGRES": "1"})
+
+
+@pytest.mark.parametrize("name", ["PARLEY_PORT", "PARLEY_SERVER__PORT"])
+def test_a_value_that_is_wrong_is_told_by_the_name_it_was_given_under(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "abc")
+    with pytest.raises(SettingsError, match=rf" {name}: server\.port: "):
+        load_settings(config(tmp_path, ""))
 
 
 def test_a_secret_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
