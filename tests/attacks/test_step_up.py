@@ -102,6 +102,15 @@ async def test_25_the_grant_alone_does_not_outlive_the_link(here: Site) -> None:
         await here.consume(grant, standing)
 
 
+async def test_25_an_approval_is_for_the_link_as_it_was_then(here: Site) -> None:
+    browser = await here.link()
+    grant = await here.approve(browser)
+    await here.run("UPDATE identity_link SET version = version + 1")
+    # What is known of the link is of now, and right; only what was approved is older.
+    with pytest.raises(Conflict):
+        await here.consume(grant, await here.standing())
+
+
 async def test_25_unlink_while_the_approval_is_open(here: Site) -> None:
     browser = await here.link()
     _, url = await here.begin_step_up()
